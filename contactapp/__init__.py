@@ -1,0 +1,76 @@
+"""contactapp: a self-hosted backend for people and what you know about them."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from . import openapi, problems
+from .auth import guard, tokens
+from .auth.passwords import HashingBusy, PasswordHasher
+from .auth.routes import auth
+from .books import service as books_service
+from .books.routes import books
+from .config import Settings, load
+from .contacts.routes import contacts
+from .database import database, init_database
+from .envelope import Envelope
+from .extensions import limiter, migrate
+from .keyring import Keyring
+from .limits import Quota, init_limiter, open_store
+from .pages.routes import pages
+from .probes import probes
+from .session import NoSession
+from .startup import MIGRATIONS
+from .users.routes import users
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the WSGI application. Reads the settings from their sources unless given."""
+    settings = settings or load()
+    app = Flask("contactapp", instance_path=str(settings.instance_path), static_folder=None)
+    app.extensions["contactapp.settings"] = settings
+    configure_http(app, settings)
+    init_database(app, settings.database_url, settings.busy_timeout_seconds)
+    init_keys(app, settings)
+    books_service.init_app(app, settings.view_cache_mb * 2**20)
+    migrate.init_app(app, directory=MIGRATIONS)
+    init_limits(app, settings)
+    problems.install(app)
+    app.register_error_handler(HashingBusy, problems.busy)
+    openapi.init_app(app, (auth, users, books, contacts))
+    app.register_blueprint(pages)
+    app.register_blueprint(probes)
+    guard.install(app)
+    return app
+
+
+def configure_http(app: Flask, settings: Settings) -> None:
+    """Routing and body limits, and the envelope around every answer."""
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # merging answers with a redirect
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.session_interface = NoSession()
+    app.wsgi_app = Envelope(app.wsgi_app, settings.cors_origins)  # type: ignore[method-assign]
+
+
+def init_keys(app: Flask, settings: Settings) -> None:
+    """Everything made from the secrets in the settings."""
+    with app.app_context():
+        app.extensions["contactapp.keyring"] = Keyring(settings.master_keys, database().lane)
+    tokens.init_app(app, settings.jwt_secrets)
+    app.extensions["contactapp.hasher"] = PasswordHasher(
+        settings.password_peppers, settings.bcrypt_cost
+    )
+
+
+def init_limits(app: Flask, settings: Settings) -> None:
+    """The default quota and Flask-Limiter on one store."""
+    store = open_store(settings.redis_url or "", settings.instance_path / "limits.sqlite3")
+    quota = Quota(
+        store,
+        settings.rate_limits,
+        settings.anonymous_rate_limits,
+        address_key=settings.jwt_secrets[-1].value[:64],
+    )
+    app.extensions["contactapp.quota"] = quota
+    init_limiter(limiter, app, quota, settings.trusted_proxies)

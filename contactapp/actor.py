@@ -1,0 +1,35 @@
+"""Who acts, and on which book: what the guard learns from one SQL read and services are given."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Book(NamedTuple):
+    """An address book as the actor may use it, with the state its stream had at authentication.
+
+    `role` is `owner`, `editor` or `viewer`; (`seq`, `head`) names the state of the change log.
+    """
+
+    id: int
+    owner_id: int
+    key_id: int
+    stream_id: int
+    seq: int
+    head: bytes
+    role: str
+
+    @property
+    def writable(self) -> bool:
+        return self.role != "viewer"
+
+
+class Actor(NamedTuple):
+    """An authenticated user. `role` is `user` or `admin`; `session_id` the sign-in it came by."""
+
+    user_id: int
+    session_id: int
+    role: str
+    key_id: int
+    request_id: str
+    book: Book

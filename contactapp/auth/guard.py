@@ -1,0 +1,186 @@
+"""The one guard: who asks, how often, and which book they act on.
+
+It runs before every view: quota first (so that nothing expensive comes before it), then one SQL
+read that answers whether the session lives, the user is active and what state the book is in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, current_app, g, request
+
+from .. import clock
+from ..actor import Actor, Book
+from ..database import Sql, db, lane, write_transaction
+from ..engine import DatabaseFailure
+from ..errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
+from ..http import MAX_ID, refuse_query
+from ..limits import Quota, Verdict, client_address, rate_limit_headers
+from . import tokens
+from .models import Session
+from .tokens import Claims
+
+API = "/api/"
+_TOUCH_AFTER = 60_000  # milliseconds between two writes of a session's last use
+
+_COLUMNS = (
+    "SELECT s.ended_at, s.expires_at, s.last_used_at, u.active, u.role, u.key_id, "
+    "b.id, b.owner_id, b.key_id, b.stream_id, st.seq, st.head, "
+)
+_OWN_BOOK = Sql(
+    f"{_COLUMNS} 'owner' FROM session s JOIN users u ON u.id = s.user_id "
+    "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
+    "WHERE s.id = ? AND s.user_id = ?"
+)
+# A book that is not the user's comes back with its columns null: the session may live all the same.
+_OTHER_BOOK = Sql(
+    f"{_COLUMNS} CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END "
+    "FROM session s JOIN users u ON u.id = s.user_id "
+    "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
+    "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
+    "LEFT JOIN stream st ON st.id = b.stream_id WHERE s.id = ? AND s.user_id = ?"
+)
+
+
+def install(app: Flask) -> None:
+    """Guard every route of the application. Call it when all blueprints are registered."""
+    views = app.view_functions
+    marked = {name: getattr(view, "is_public", False) for name, view in views.items()}
+    app.extensions["contactapp.public"] = {name for name, public in marked.items() if public}
+    app.extensions["contactapp.unlimited"] = {
+        name for name, view in views.items() if getattr(view, "is_unlimited", False)
+    }
+    app.extensions["contactapp.queries"] = {
+        name for name, view in views.items() if getattr(view, "takes_query", False)
+    }
+    app.before_request(guard)
+
+
+def guard() -> None:
+    """Judge the request. Raises TooManyRequests, Unauthenticated, NotFound or BadRequest."""
+    endpoint = request.endpoint
+    extensions = current_app.extensions
+    if endpoint in extensions["contactapp.unlimited"]:
+        return
+    claims, refusal = _claims()
+    _count(claims)
+    if endpoint is None or request.method == "OPTIONS":
+        return  # Flask answers 404, 405 and OPTIONS itself
+    if endpoint not in extensions["contactapp.public"]:
+        if claims is None:
+            raise refusal or Unauthenticated()
+        g.actor = _actor(claims)
+    if (
+        request.query_string
+        and request.path.startswith(API)
+        and endpoint not in extensions["contactapp.queries"]
+    ):
+        refuse_query()
+
+
+def bearer_token() -> str | None:
+    """The token of the Authorization header, or None. A doubled `Bearer` is forgiven: people paste
+    the whole header into forms that add their own."""
+    header = request.environ.get("HTTP_AUTHORIZATION")
+    if not header:
+        return None
+    words = header.split()
+    while words and words[0].lower() == "bearer":
+        del words[0]
+    return words[0] if len(words) == 1 and header[:7].lower() == "bearer " else ""
+
+
+def _claims() -> tuple[Claims | None, Unauthenticated | None]:
+    token = bearer_token()
+    if token is None:
+        return None, None
+    try:
+        return tokens.verify(token, "access"), None
+    except Unauthenticated as error:
+        return None, error
+
+
+def _count(claims: Claims | None) -> None:
+    """Charge the user's quota, or the address's where nobody is signed in."""
+    quota: Quota = current_app.extensions["contactapp.quota"]
+    now = clock.now_ms() / 1000
+    verdict: Verdict | None
+    if claims is not None:
+        verdict, windows = quota.check_user(claims.user_id, now), quota.user_windows
+    else:
+        verdict, windows = quota.check_address(address(), now), quota.anonymous_windows
+    if verdict is None:
+        return
+    request.environ["contactapp.headers"].extend(rate_limit_headers(verdict, windows))
+    if not verdict.allowed:
+        raise TooManyRequests(
+            verdict.retry_after,
+            f"{verdict.limit} requests in {verdict.window.seconds} s are used up; "
+            f"wait {verdict.retry_after} s.",
+        )
+
+
+def address() -> str:
+    """The client's address, behind trusted proxies the one they saw."""
+    environ = request.environ
+    return client_address(
+        environ.get("REMOTE_ADDR"),
+        environ.get("HTTP_X_FORWARDED_FOR"),
+        current_app.extensions["contactapp.settings"].trusted_proxies,
+    )
+
+
+def _actor(claims: Claims) -> Actor:
+    """The one SQL read of an authenticated request."""
+    book_id = _book_parameter()
+    who = (claims.session_id, claims.user_id)
+    if book_id is None:
+        row = lane().one(_OWN_BOOK, who)
+    else:
+        row = lane().one(_OTHER_BOOK, (book_id, book_id, *who))
+    now = clock.now_ms()
+    if row is None or row[0] is not None or row[1] <= now or not row[3]:
+        raise Unauthenticated("invalid_token")
+    if now - row[2] >= _TOUCH_AFTER:
+        _touch(claims.session_id, now)
+    if row[6] is None:
+        raise NotFound(detail="There is no such book, or it belongs to somebody else.")
+    return Actor(
+        claims.user_id,
+        claims.session_id,
+        row[4],
+        row[5],
+        request.environ["contactapp.request_id"],
+        Book(*row[6:]),
+    )
+
+
+def _book_parameter() -> int | None:
+    if b"book=" not in request.query_string:
+        return None
+    given = request.args.getlist("book")
+    if not given:
+        return None
+    if len(given) > 1:
+        raise BadRequest("repeated_parameter", "book came more than once.", parameter="book")
+    text = given[0]
+    if text.isascii() and text.isdigit() and len(text) <= 16 and 0 < int(text) <= MAX_ID:
+        return int(text)
+    return None  # the view's own query schema names what is wrong with it
+
+
+def _touch(session_id: int, now: int) -> None:
+    """Note the session's last use, at most once a minute. Not worth failing a request for."""
+    try:
+        _write_last_use(session_id, now)
+    except DatabaseFailure:
+        pass
+
+
+@write_transaction
+def _write_last_use(session_id: int, now: int) -> None:
+    statement: Any = db.update(Session).where(
+        Session.id == session_id, Session.last_used_at <= now - _TOUCH_AFTER
+    )
+    db.session.execute(statement.values(last_used_at=now))

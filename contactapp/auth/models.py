@@ -1,0 +1,33 @@
+"""Sign-ins."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..database import BigId, Model
+
+
+class Session(Model):
+    """One sign-in and the live leaf of its refresh tokens.
+
+    `refresh_jti` is the only refresh token that rotates; `refresh_parent` the one it came from,
+    which within a grace time is answered with the same child again. Ending a session sets
+    `ended_at`; every request reads it.
+    """
+
+    __tablename__ = "session"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    refresh_jti: Mapped[str] = mapped_column(String(32))
+    refresh_parent: Mapped[str | None] = mapped_column(String(32))
+    refresh_issued_at: Mapped[int] = mapped_column(BigInteger)
+    refresh_expires_at: Mapped[int] = mapped_column(BigInteger)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    last_used_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)

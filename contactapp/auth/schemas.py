@@ -1,0 +1,92 @@
+"""The shapes of sign-in requests and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from ..http import Problem
+from ..users.schemas import Email, Profile, User
+
+
+class Registration(Profile):
+    """A new account."""
+
+    email = Email(required=True)
+    password = fields.String(
+        required=True,
+        load_only=True,
+        metadata={"description": "8 to 256 characters; none of the commonest."},
+    )
+
+
+class Registered(User):
+    """The new account, and what to do next."""
+
+    message = fields.String(required=True)
+
+
+class SignIn(Schema):
+    """E-mail address or user name, and password."""
+
+    email = fields.String(validate=validate.Length(max=320))
+    username = fields.String(validate=validate.Length(max=320))
+    password = fields.String(required=True)
+    otp = fields.String(validate=validate.Length(max=64))
+
+    @validates_schema
+    def _one_login(self, data: dict[str, Any], **_: Any) -> None:
+        if ("email" in data) == ("username" in data):
+            problem = Problem("required", "Give either email or username.")
+            raise ValidationError({"email": [problem], "username": [problem]})
+
+
+class SignInForm(Schema):
+    """The password grant of OAuth 2.0 (RFC 6749 §4.3.2) as Swagger UI and others send it;
+    `username` may be the e-mail address."""
+
+    username = fields.String(required=True, validate=validate.Length(max=320))
+    password = fields.String(required=True)
+    otp = fields.String(validate=validate.Length(max=64))
+    grant_type = fields.String(validate=validate.OneOf(["password", ""]))
+    scope = fields.String()
+    client_id = fields.String()
+    client_secret = fields.String(load_only=True)
+
+
+class Refresh(Schema):
+    """The refresh token, where it does not come as the bearer token."""
+
+    refresh_token = fields.String(required=True)
+
+
+class Tokens(Schema):
+    """Tokens to act with. `expires_in`: the access token's life in seconds."""
+
+    access_token = fields.String(required=True)
+    refresh_token = fields.String(required=True)
+    token_type = fields.String(required=True, validate=validate.Equal("bearer"))
+    expires_in = fields.Integer(required=True)
+
+
+class LogoutQuery(Schema):
+    scope = fields.String(load_default="local", validate=validate.OneOf(["local", "others", "all"]))
+
+
+class Session(Schema):
+    """A sign-in."""
+
+    id = fields.Integer(required=True)
+    user_agent = fields.String(required=True, allow_none=True)
+    address = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    last_used_at = fields.DateTime(required=True)
+    expires_at = fields.DateTime(required=True)
+    is_current = fields.Boolean(required=True)
+
+
+class SessionPage(Schema):
+    items = fields.List(fields.Nested(Session), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(required=True)

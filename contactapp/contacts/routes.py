@@ -1,0 +1,88 @@
+"""`/api/v1/contacts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from ..http import (
+    Blueprint,
+    actor,
+    answer_object,
+    conditional,
+    expected_version,
+    list_tag,
+    next_link,
+    no_content,
+    version_tag,
+)
+from . import service
+from .schemas import BookQuery, Contact, ContactInput, ContactPage, ContactPatch, ListQuery
+
+contacts = Blueprint("contacts", __name__, description="The contacts of an address book")
+
+
+@contacts.route("/contacts")
+@contacts.query(ListQuery)
+@contacts.response(200, ContactPage)
+def list_contacts(query: dict[str, Any]) -> Response:
+    """List the contacts of the book"""
+    head, page = service.list_contacts(actor(), query)
+    return conditional(list_tag(head, request.query_string), page.body, next_link(page.next_cursor))
+
+
+@contacts.route("/contacts", methods=["POST"])
+@contacts.query(BookQuery)
+@contacts.body(ContactInput)
+@contacts.response(201, Contact)
+def create_contact(fields: dict[str, Any], _query: dict[str, Any]) -> Response:
+    """Add a contact"""
+    stored = service.create_contact(actor(), actor().book, fields)
+    location = f"{request.path.rstrip('/')}/{stored.meta.id}"
+    return _contact(stored, 201, {"Location": location})
+
+
+@contacts.route("/contacts/<id:contact_id>")
+@contacts.query(BookQuery)
+@contacts.response(200, Contact)
+def get_contact(_query: dict[str, Any], contact_id: int) -> Response:
+    """Show a contact"""
+    version, body = service.get_contact(actor(), contact_id)
+    return conditional(version_tag(version), lambda: body)
+
+
+@contacts.route("/contacts/<id:contact_id>", methods=["PUT"])
+@contacts.query(BookQuery)
+@contacts.body(ContactInput)
+@contacts.response(200, Contact)
+def replace_contact(fields: dict[str, Any], _query: dict[str, Any], contact_id: int) -> Response:
+    """Replace a contact; what is absent is cleared"""
+    expected = expected_version()
+    return _contact(service.replace_contact(actor(), actor().book, contact_id, fields, expected))
+
+
+@contacts.route("/contacts/<id:contact_id>", methods=["PATCH"])
+@contacts.query(BookQuery)
+@contacts.body(ContactPatch)
+@contacts.response(200, Contact)
+def patch_contact(patch: dict[str, Any], _query: dict[str, Any], contact_id: int) -> Response:
+    """Change the given fields of a contact; null clears one"""
+    expected = expected_version()
+    return _contact(service.patch_contact(actor(), actor().book, contact_id, patch, expected))
+
+
+@contacts.route("/contacts/<id:contact_id>", methods=["DELETE"])
+@contacts.query(BookQuery)
+@contacts.response(204)
+def trash_contact(_query: dict[str, Any], contact_id: int) -> Response:
+    """Move a contact to the trash"""
+    service.trash_contact(actor(), actor().book, contact_id, expected_version())
+    return no_content()
+
+
+def _contact(
+    stored: service.Stored, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    etag = {"ETag": version_tag(stored.meta.version)}
+    return answer_object(stored.shown(), status, {**etag, **(headers or {})})

@@ -1,0 +1,247 @@
+"""The shapes of contact requests and answers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
+
+from ..errors import BadRequest
+from ..http import MAX_ID, PlainInteger, Problem
+from .card import FIELDS, LINES, READ_ONLY, SORTABLE, display_name, is_partial_date, split_name
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_MAX_CUSTOM_FIELDS = 100
+_MAX_CUSTOM_KEY = 64
+_MAX_CUSTOM_TEXT = 5000
+_ALIASES = {"phone_number": "phone"}
+
+
+class Line(fields.String):
+    """One line of text: NFC, trimmed, empty becomes null, no control characters."""
+
+    def __init__(self, maximum: int, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, validate=validate.Length(max=maximum), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValidationError(Problem("wrong_type", "Not a string."))
+        text = unicodedata.normalize("NFC", value).strip()
+        if any(unicodedata.category(c) == "Cc" for c in text):
+            raise ValidationError(Problem("invalid_text", "Contains control characters."))
+        return text or None
+
+    def _validate(self, value: Any) -> None:
+        if value is not None and len(value) > self.validators[0].max:  # type: ignore[attr-defined]
+            maximum = self.validators[0].max  # type: ignore[attr-defined]
+            raise ValidationError(Problem("too_long", f"At most {maximum} characters."))
+
+
+class EmailLine(Line):
+    def _validate(self, value: Any) -> None:
+        super()._validate(value)
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValidationError(Problem("invalid_email", "Not an e-mail address."))
+
+
+class PhoneLine(Line):
+    def _validate(self, value: Any) -> None:
+        super()._validate(value)
+        if value is not None and sum(map(str.isdigit, value)) < 3:
+            raise ValidationError(Problem("invalid_phone", "Not a phone number."))
+
+
+class PartialDate(Line):
+    def _validate(self, value: Any) -> None:
+        if value is not None and not is_partial_date(value):
+            raise ValidationError(
+                Problem("invalid_date", "Not a date: YYYY-MM-DD, --MM-DD, YYYY or YYYY-MM.")
+            )
+
+
+class CustomFields(fields.Dict):
+    """Free keys with text, numbers or booleans; null removes a key."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError(Problem("wrong_type", "Not an object."))
+        if len(value) > _MAX_CUSTOM_FIELDS:
+            raise ValidationError(
+                Problem("too_many", f"At most {_MAX_CUSTOM_FIELDS} custom fields.")
+            )
+        wrong = {key: [problem] for key, v in value.items() if (problem := _custom_problem(key, v))}
+        if wrong:
+            raise ValidationError(wrong)
+        return value
+
+
+def _custom_problem(key: str, value: Any) -> Problem | None:
+    if not 1 <= len(key) <= _MAX_CUSTOM_KEY:
+        return Problem("invalid_key", f"A key has 1 to {_MAX_CUSTOM_KEY} characters.")
+    if isinstance(value, str) and len(value) > _MAX_CUSTOM_TEXT:
+        return Problem("too_long", f"At most {_MAX_CUSTOM_TEXT} characters.")
+    if not isinstance(value, str | int | float | bool | None):
+        return Problem("wrong_type", "Text, a number, a boolean or null.")
+    return None
+
+
+class _ContactFields(Schema):
+    first_name = Line(LINES["first_name"])
+    last_name = Line(LINES["last_name"])
+    middle_name = Line(LINES["middle_name"])
+    prefix = Line(LINES["prefix"])
+    suffix = Line(LINES["suffix"])
+    nickname = Line(LINES["nickname"])
+    email = EmailLine(LINES["email"])
+    phone = PhoneLine(LINES["phone"])
+    company = Line(LINES["company"])
+    department = Line(LINES["department"])
+    title = Line(LINES["title"])
+    birthday = PartialDate(LINES["birthday"])
+    anniversary = PartialDate(LINES["anniversary"])
+    starred = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+    custom_fields = CustomFields(allow_none=True)
+    name = Line(250, metadata={"description": "Used only without first_name and last_name."})
+    phone_number = PhoneLine(50, metadata={"description": "Alias of phone."})
+    additional_info = fields.String(
+        allow_none=True,
+        validate=validate.Length(max=_MAX_CUSTOM_TEXT),
+        metadata={"description": "Kept as the custom field of this name."},
+    )
+
+    @pre_load
+    def _ignore_read_only(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        # So that what was read can be sent back unchanged.
+        return {key: value for key, value in data.items() if key not in READ_ONLY}
+
+    @post_load
+    def _resolve_aliases(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for alias, field in _ALIASES.items():
+            if alias in data:
+                value = data.pop(alias)
+                if data.setdefault(field, value) != value:
+                    clash = Problem("alias_conflict", f"{alias} and {field} differ.")
+                    raise ValidationError({alias: [clash], field: [clash]})
+        if "additional_info" in data:
+            info = data.pop("additional_info")
+            custom = dict(data.get("custom_fields") or {})
+            if custom.setdefault("additional_info", info) != info:
+                clash = Problem("alias_conflict", "additional_info and custom_fields differ.")
+                raise ValidationError({"additional_info": [clash], "custom_fields": [clash]})
+            data["custom_fields"] = custom
+        return data
+
+
+class ContactInput(_ContactFields):
+    """A whole contact: what is absent is empty. At least one of first_name, last_name, nickname,
+    company, email and phone."""
+
+
+class ContactPatch(_ContactFields):
+    """A JSON merge patch (RFC 7396): null clears, absent leaves."""
+
+
+def resolve_name(card: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """Split `name` into first and last name where neither is given and it is not merely the
+    computed name that came back."""
+    if not name or card.get("first_name") or card.get("last_name") or display_name(card) == name:
+        return card
+    first, last = split_name(name)
+    return {**card, "first_name": first, "last_name": last}
+
+
+class BookQuery(Schema):
+    book = PlainInteger(
+        minimum=1,
+        maximum=MAX_ID,
+        metadata={"description": "An address book other than one's own."},
+    )
+
+
+class Names(fields.String):
+    """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
+
+    def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._allowed = allowed
+        self._signed = signed
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        names = tuple(value.split(","))
+        for name in names:
+            bare = name[1:] if self._signed and name.startswith("-") else name
+            if bare not in self._allowed:
+                raise BadRequest(
+                    "unknown_parameter",
+                    f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
+                    parameter=attr,
+                )
+        return names
+
+
+class ListQuery(BookQuery):
+    """Paging, order and sparse objects."""
+
+    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
+    skip = PlainInteger(minimum=0, maximum=MAX_ID)
+    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
+    cursor = fields.String(validate=validate.Length(max=2000))
+    sort = Names(
+        SORTABLE,
+        signed=True,
+        load_default=("id",),
+        metadata={"description": "Comma list, `-` for descending; the id is always the last key."},
+    )
+    fields_ = Names(FIELDS, signed=False, data_key="fields")
+
+    @post_load
+    def _one_way_of_paging(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        ways = [way for way in ("skip", "offset", "cursor") if way in data]
+        if len(ways) > 1:
+            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
+            raise ValidationError({way: [clash] for way in ways})
+        data["skip"] = data.pop("offset", data.get("skip", 0))
+        return data
+
+
+class Contact(Schema):
+    """A contact as the API shows it; absent values are null."""
+
+    id = fields.Integer(required=True)
+    uid = fields.UUID(required=True)
+    book_id = fields.Integer(required=True)
+    name = fields.String(required=True, metadata={"description": "The name to show, computed."})
+    first_name = fields.String(required=True, allow_none=True)
+    last_name = fields.String(required=True, allow_none=True)
+    middle_name = fields.String(required=True, allow_none=True)
+    prefix = fields.String(required=True, allow_none=True)
+    suffix = fields.String(required=True, allow_none=True)
+    nickname = fields.String(required=True, allow_none=True)
+    email = fields.String(required=True, allow_none=True)
+    phone = fields.String(required=True, allow_none=True)
+    company = fields.String(required=True, allow_none=True)
+    department = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    birthday = fields.String(required=True, allow_none=True)
+    anniversary = fields.String(required=True, allow_none=True)
+    starred = fields.Boolean(required=True)
+    custom_fields = fields.Dict(keys=fields.String(), required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.DateTime(required=True)
+    updated_at = fields.DateTime(required=True)
+    created_by = fields.Integer(required=True)
+    updated_by = fields.Integer(required=True)
+
+
+class ListedContact(Contact):
+    """A contact in a list; with `fields` only those that were asked for."""
+
+
+class ContactPage(Schema):
+    """One page of a list. `next_cursor` is null on the last one; `total` counts all pages."""
+
+    items = fields.List(fields.Nested(ListedContact(partial=True)), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(required=True)

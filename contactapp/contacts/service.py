@@ -1,0 +1,194 @@
+"""Everything that is done to contacts. Each write is one transaction and one change row."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import bindparam, insert, select, update
+
+from ..actor import Actor, Book
+from ..books.service import views
+from ..changes.service import ChangeLog
+from ..database import db, write_transaction
+from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
+from ..http import CursorSeal
+from ..keyring import keyring
+from ..users.service import release_contacts, take_contacts
+from .card import NAMED_BY, Meta, as_object
+from .listing import Page, page_of
+from .models import Contact
+from .schemas import resolve_name
+
+Versions = tuple[int, ...] | None
+
+_INSERT = insert(Contact).returning(Contact.id)
+_FIND = select(
+    Contact.id,
+    Contact.uid,
+    Contact.book_id,
+    Contact.version,
+    Contact.created_at,
+    Contact.updated_at,
+    Contact.created_by,
+    Contact.updated_by,
+    Contact.sealed,
+).where(
+    Contact.book_id == bindparam("book"),
+    Contact.id == bindparam("contact"),
+    Contact.deleted_at.is_(None),
+)
+_UPDATE = update(Contact).where(
+    Contact.book_id == bindparam("book"), Contact.id == bindparam("contact")
+)
+
+
+class Stored(NamedTuple):
+    """A contact as the database holds it, opened."""
+
+    meta: Meta
+    card: dict[str, Any]
+
+    def shown(self) -> dict[str, Any]:
+        """The contact as the API shows it."""
+        return as_object(self.meta, self.card)
+
+
+def list_contacts(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
+    """One page of the book's live contacts, and the head of the view that made it."""
+    view = views().current(actor.book)
+    return view.head, page_of(view, query, CursorSeal(actor.user_id, actor.book.id))
+
+
+def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
+    """A live contact's version and JSON. A book that is not in memory is not loaded for it."""
+    view = views().peek(actor.book)
+    row = view.get(contact_id) if view else views().open_one(actor.book, contact_id)
+    if row is None:
+        raise NotFound()
+    return row.version, row.body
+
+
+@write_transaction
+def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
+    """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
+    card = _whole(fields)
+    log = ChangeLog(actor, book)
+    take_contacts(book.owner_id, 1)
+    uid = str(uuid.uuid4())
+    row = {
+        "uid": uid,
+        "book_id": book.id,
+        "version": 1,
+        "sealed": _sealed(book, uid, card),
+        "created_at": log.now,
+        "updated_at": log.now,
+        "created_by": actor.user_id,
+        "updated_by": actor.user_id,
+    }
+    contact_id = db.session.execute(_INSERT, row).scalar_one()
+    log.append("contact", contact_id, "create", 1, None, card)
+    by = actor.user_id
+    return Stored(Meta(contact_id, uid, book.id, 1, log.now, log.now, by, by), card)
+
+
+@write_transaction
+def replace_contact(
+    actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
+) -> Stored:
+    """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
+    log = ChangeLog(actor, book)
+    found = _find(book, contact_id, versions)
+    return _store(log, actor, book, found, _whole(fields))
+
+
+@write_transaction
+def patch_contact(
+    actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
+) -> Stored:
+    """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
+    log = ChangeLog(actor, book)
+    found = _find(book, contact_id, versions)
+    return _store(log, actor, book, found, _whole(_merged(found.card, patch)))
+
+
+@write_transaction
+def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions) -> None:
+    """Move a contact to the trash. Raises NotFound or PreconditionFailed."""
+    log = ChangeLog(actor, book)
+    found = _find(book, contact_id, versions)
+    version = found.meta.version + 1
+    db.session.execute(
+        _UPDATE.values(
+            deleted_at=log.now, updated_at=log.now, updated_by=actor.user_id, version=version
+        ),
+        {"book": book.id, "contact": contact_id},
+    )
+    release_contacts(book.owner_id, 1)
+    log.append("contact", contact_id, "delete", version, found.card, None)
+
+
+def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
+    """Write the new card. A write that changes nothing makes no version and no change row."""
+    if card == found.card:
+        return found
+    meta = found.meta._replace(
+        version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
+    )
+    db.session.execute(
+        _UPDATE.values(
+            sealed=_sealed(book, meta.uid, card),
+            version=meta.version,
+            updated_at=meta.updated_at,
+            updated_by=meta.updated_by,
+        ),
+        {"book": book.id, "contact": meta.id},
+    )
+    log.append("contact", meta.id, "update", meta.version, found.card, card)
+    return Stored(meta, card)
+
+
+def _find(book: Book, contact_id: int, versions: Versions) -> Stored:
+    """A live contact of this book under the stream's lock, at one of the expected versions."""
+    row = db.session.execute(_FIND, {"book": book.id, "contact": contact_id}).one_or_none()
+    if row is None:
+        raise NotFound()
+    *columns, sealed = row
+    meta = Meta(*columns)
+    if versions is not None and meta.version not in versions:
+        raise PreconditionFailed(
+            detail=f"The contact is at version {meta.version} now; read it and try again.",
+            current_version=meta.version,
+        )
+    plaintext = keyring().cipher(book.key_id).open(sealed, *_place(book, meta.uid))
+    return Stored(meta, orjson.loads(plaintext))
+
+
+def _sealed(book: Book, uid: str, card: dict[str, Any]) -> bytes:
+    return keyring().cipher(book.key_id).seal(orjson.dumps(card), *_place(book, uid))
+
+
+def _place(book: Book, uid: str) -> tuple[object, ...]:
+    return ("contact", "sealed", book.id, uid)
+
+
+def _whole(fields: dict[str, Any]) -> dict[str, Any]:
+    """The card to store: the name split where it must be, nothing empty kept."""
+    card = dict(fields)
+    name = card.pop("name", None)
+    card["custom_fields"] = {
+        key: value for key, value in (card.get("custom_fields") or {}).items() if value is not None
+    }
+    card = {key: value for key, value in resolve_name(card, name).items() if value}
+    if not any(card.get(field) for field in NAMED_BY):
+        problem = f"At least one of {', '.join(NAMED_BY)} is needed."
+        raise InvalidFields(errors=[FieldError("", "required", problem)])
+    return card
+
+
+def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged = {**card, **patch}
+    if isinstance(patch.get("custom_fields"), dict):
+        merged["custom_fields"] = {**card.get("custom_fields", {}), **patch["custom_fields"]}
+    return merged

@@ -1,0 +1,92 @@
+"""Sealing, wrapping and blind indexes. Pure: bytes in, bytes out, no database and no settings.
+
+A sealed blob is ``version(1) | key_id(4, big endian) | nonce(12) | ciphertext | tag(16)``,
+AES-256-GCM (NIST SP 800-38D) with a random nonce. Its place (table, column, owner, uid) and the
+key id are authenticated with it, so a blob moved to another row or column does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+VERSION = 1
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_HEADER_BYTES = 5
+_MINIMUM_BYTES = _HEADER_BYTES + _NONCE_BYTES + 16
+
+
+class SealError(Exception):
+    """A blob does not open: wrong key, wrong place, or changed bytes. Says nothing about content."""
+
+
+class Cipher:
+    """One key and its 32-bit id. Seals and opens blobs bound to a place."""
+
+    __slots__ = ("_aead", "_header", "key_id")
+
+    def __init__(self, key_id: int, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a key has {KEY_BYTES} bytes")
+        self.key_id = key_id
+        self._header = bytes([VERSION]) + key_id.to_bytes(4, "big")
+        self._aead = AESGCM(key)
+
+    def seal(self, plaintext: bytes, *place: object) -> bytes:
+        """Seal for a place such as ``("contact", "sealed", book_id, uid)``."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._header + nonce + self._aead.encrypt(nonce, plaintext, self._associated(place))
+
+    def open(self, blob: bytes, *place: object) -> bytes:
+        """Open what was sealed with this key for this place, else raise SealError."""
+        if len(blob) < _MINIMUM_BYTES or blob[:_HEADER_BYTES] != self._header:
+            raise SealError("not a blob of this key")
+        nonce = blob[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+        body = blob[_HEADER_BYTES + _NONCE_BYTES :]
+        try:
+            return self._aead.decrypt(nonce, body, self._associated(place))
+        except InvalidTag:
+            raise SealError("the blob was changed, moved or sealed with another key") from None
+
+    def _associated(self, place: tuple[object, ...]) -> bytes:
+        return "|".join(map(str, (*place, self.key_id))).encode()
+
+
+def master_cipher(name: str, key: bytes) -> Cipher:
+    """The cipher of a master key; its id is its name (1 to 4 ASCII characters), zero-padded."""
+    return Cipher(master_id(name), key)
+
+
+def master_id(name: str) -> int:
+    """The number that stands for a master key's name in a blob."""
+    raw = name.encode("ascii")
+    if not 1 <= len(raw) <= 4:
+        raise ValueError("a master key's name has 1 to 4 characters")
+    return int.from_bytes(raw.ljust(4, b"\0"), "big")
+
+
+def key_id_of(blob: bytes) -> int:
+    """The id of the key that a blob names in its header (not yet authenticated)."""
+    if len(blob) < _MINIMUM_BYTES or blob[0] != VERSION:
+        raise SealError("not a sealed blob")
+    return int.from_bytes(blob[1:5], "big")
+
+
+def new_key() -> bytes:
+    """A fresh random 256-bit key."""
+    return os.urandom(KEY_BYTES)
+
+
+def derive(secret: bytes, label: str) -> bytes:
+    """Derive a 32-byte key for one purpose (HKDF-Expand of RFC 5869 with one block)."""
+    return hmac.digest(secret, label.encode() + b"\x01", hashlib.sha256)
+
+
+def blind_index(key: bytes, kind: str, value: str) -> bytes:
+    """A 32-byte keyed fingerprint of a canonical value, for unique columns and exact lookup."""
+    return hmac.digest(key, f"{kind}|{value}".encode(), hashlib.sha256)

@@ -1,0 +1,180 @@
+"""The exception tree and its one JSON shape, problem+json (RFC 9457).
+
+AppError
+├── BadRequest 400          malformed bodies, unknown or repeated parameters, bad cursors
+├── Unauthenticated 401     no token, a bad one, or wrong credentials
+├── Forbidden 403           known, but not allowed
+├── NotFound 404            absent, or somebody else's
+├── MethodNotAllowed 405
+├── Conflict 409            a unique value is taken
+├── PreconditionFailed 412  If-Match names another version
+├── TooLarge 413
+├── UnsupportedMediaType 415
+├── InvalidFields 422       every wrong field at once
+├── TooManyRequests 429     carries the seconds to wait
+├── ServerError 500         a fault of the program; nothing internal is said
+├── Unavailable 503         carries the seconds to wait
+└── InsufficientStorage 507
+
+Every code is in `CODES`, the one table that the documentation shows and tests compare.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Code(NamedTuple):
+    """What a stable error code stands for."""
+
+    status: int
+    title: str
+    meaning: str
+
+
+CODES: dict[str, Code] = {
+    "malformed_body": Code(400, "Malformed body", "The body is not strict UTF-8 JSON or form data."),
+    "unknown_parameter": Code(400, "Unknown parameter", "A query parameter, or a name in sort or fields, does not exist here."),
+    "repeated_parameter": Code(400, "Repeated parameter", "A query parameter came more than once."),
+    "invalid_cursor": Code(400, "Invalid cursor", "The cursor is not one of ours, or was changed."),
+    "cursor_mismatch": Code(400, "Cursor mismatch", "The cursor belongs to another list, filter or sort."),
+    "bad_request": Code(400, "Bad request", "The request is not valid HTTP for this server."),
+    "not_authenticated": Code(401, "Not authenticated", "The route needs a bearer token."),
+    "invalid_token": Code(401, "Invalid token", "The token is not valid, has expired, or its session has ended."),
+    "invalid_credentials": Code(401, "Invalid credentials", "Account and password do not belong together."),
+    "refresh_token_reused": Code(401, "Refresh token reused", "A spent refresh token came back; the session was ended."),
+    "forbidden": Code(403, "Forbidden", "The account may not do this."),
+    "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
+    "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),
+    "not_found": Code(404, "Not found", "There is nothing here, or it belongs to somebody else."),
+    "method_not_allowed": Code(405, "Method not allowed", "The route exists, but not with this method."),
+    "conflict": Code(409, "Conflict", "The request does not go with the present state."),
+    "email_taken": Code(409, "E-mail taken", "An account with this e-mail address exists already."),
+    "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
+    "version_mismatch": Code(412, "Version mismatch", "If-Match names another version than the present one."),
+    "body_too_large": Code(413, "Body too large", "The body, or a part of it, is over the limit."),
+    "unsupported_media_type": Code(415, "Unsupported media type", "The route does not take this content type."),
+    "invalid_fields": Code(422, "Invalid fields", "One or more fields or values are not valid; errors names each."),
+    "rate_limited": Code(429, "Too many requests", "The limit is used up; wait for Retry-After seconds."),
+    "internal_error": Code(500, "Internal error", "A fault of the server. Its log has the details under the request id."),
+    "unavailable": Code(503, "Unavailable", "The server cannot answer now; try again after Retry-After seconds."),
+    "storage_full": Code(507, "Insufficient storage", "The server cannot store anything now; reading works."),
+}  # fmt: skip
+
+
+class FieldError(NamedTuple):
+    """One wrong value: `pointer` is a JSON pointer into the body (RFC 6901) or `?parameter`."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class AppError(Exception):
+    """An answer that is not a success. `extra` members join the problem object."""
+
+    default = "internal_error"
+
+    def __init__(
+        self,
+        code: str | None = None,
+        detail: str | None = None,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        self.code = code or self.default
+        self.status, self.title, meaning = CODES[self.code]
+        self.detail = detail or meaning
+        self.errors = errors or []
+        self.headers = headers or {}
+        self.extra = extra
+        super().__init__(self.code)
+
+    def problem(self, request_id: str) -> dict[str, Any]:
+        """The body of the answer."""
+        return {
+            "type": f"/docs/errors#{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "errors": [error._asdict() for error in self.errors],
+            "request_id": request_id,
+            **self.extra,
+        }
+
+
+class BadRequest(AppError):
+    default = "malformed_body"
+
+
+class Unauthenticated(AppError):
+    """401 with the challenge of RFC 6750 §3: `error` only where a token was presented."""
+
+    default = "not_authenticated"
+
+    def __init__(self, code: str | None = None, detail: str | None = None) -> None:
+        challenge = 'Bearer realm="contactapp"'
+        if code in {"invalid_token", "refresh_token_reused"}:
+            challenge += ', error="invalid_token"'
+        super().__init__(code, detail, headers={"WWW-Authenticate": challenge})
+
+
+class Forbidden(AppError):
+    default = "forbidden"
+
+
+class NotFound(AppError):
+    default = "not_found"
+
+
+class MethodNotAllowed(AppError):
+    default = "method_not_allowed"
+
+
+class Conflict(AppError):
+    default = "conflict"
+
+
+class PreconditionFailed(AppError):
+    default = "version_mismatch"
+
+
+class TooLarge(AppError):
+    default = "body_too_large"
+
+
+class UnsupportedMediaType(AppError):
+    default = "unsupported_media_type"
+
+
+class InvalidFields(AppError):
+    default = "invalid_fields"
+
+    @classmethod
+    def one(cls, pointer: str, code: str, detail: str) -> InvalidFields:
+        """The common case of a single wrong field."""
+        return cls(errors=[FieldError(pointer, code, detail)])
+
+
+class _Wait(AppError):
+    def __init__(self, retry_after: int, detail: str | None = None, **extra: Any) -> None:
+        super().__init__(None, detail, headers={"Retry-After": str(retry_after)}, **extra)
+
+
+class TooManyRequests(_Wait):
+    default = "rate_limited"
+
+
+class ServerError(AppError):
+    default = "internal_error"
+
+
+class Unavailable(_Wait):
+    default = "unavailable"
+
+
+class InsufficientStorage(_Wait):
+    default = "storage_full"

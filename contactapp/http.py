@@ -1,0 +1,373 @@
+"""The contract's mechanics: what every route does the same way.
+
+Views are plain functions on `Blueprint`; `@blp.query` and `@blp.body` check and document what
+comes in, `answer` and `conditional` send ready-made bytes out. Parsed queries are kept, because
+clients repeat them and parsing one costs more than the list it asks for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+from flask import Response, g, request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema, ValidationError, fields, validate
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
+from werkzeug.routing import ValidationError as NoMatch
+
+from . import strict_json
+from .actor import Actor
+from .crypto import Cipher, SealError
+from .errors import (
+    BadRequest,
+    FieldError,
+    InvalidFields,
+    PreconditionFailed,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from .keyring import keyring
+
+View = TypeVar("View", bound=Callable[..., Any])
+JSON = "application/json"
+MAX_ID = 2**53 - 1
+_VERSION_TAG = re.compile(r'"v([1-9][0-9]{0,15})-[0-9a-f]+"')
+
+# marshmallow's own sentences, by which its errors get a stable code.
+_CODES_BY_MESSAGE = {
+    "Missing data for required field.": "required",
+    "Unknown field.": "unknown_field",
+    "Field may not be null.": "null",
+}
+
+
+class Problem(str):
+    """A validation message with a stable code of its own."""
+
+    __slots__ = ("code",)
+    code: str
+
+    def __new__(cls, code: str, message: str) -> Problem:
+        self = super().__new__(cls, message)
+        self.code = code
+        return self
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no user, in the OpenAPI document too."""
+    view.is_public = True  # type: ignore[attr-defined]
+    apidoc = deepcopy(getattr(view, "_apidoc", {}))
+    apidoc.setdefault("manual_doc", {})["security"] = []
+    view._apidoc = apidoc  # type: ignore[attr-defined]
+    return view
+
+
+def unlimited(view: View) -> View:
+    """Mark a view that watchers ask all the time: no user, no quota."""
+    view.is_unlimited = True  # type: ignore[attr-defined]
+    return public(view)
+
+
+def actor() -> Actor:
+    """The authenticated user of this request."""
+    return g.actor  # type: ignore[no-any-return]
+
+
+def request_id() -> str:
+    """The id of this request, as its answer's X-Request-ID says it."""
+    return request.environ["contactapp.request_id"]  # type: ignore[no-any-return]
+
+
+class IdConverter(BaseConverter):
+    """A positive integer up to 2^53-1 in ASCII digits without leading zero; werkzeug's own takes
+    `007` and other scripts' digits."""
+
+    regex = "[1-9][0-9]{0,15}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > MAX_ID:
+            raise NoMatch
+        return number
+
+
+class PlainInteger(fields.Integer):
+    """An integer of a query string in plain ASCII digits; Python's own int() takes `1_000`, ` 7 `
+    and other scripts' digits."""
+
+    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=minimum, max=maximum), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not re.fullmatch("-?[0-9]{1,17}", value):
+            raise ValidationError(Problem("wrong_type", "Not an integer."))
+        return int(value)
+
+
+class Blueprint(SmorestBlueprint):
+    """A blueprint whose decorators both check the request and write the OpenAPI document."""
+
+    def query(self, schema: type[Schema]) -> Callable[[View], View]:
+        """Hand the view its parsed query string as a mapping, first argument."""
+        instance = schema()
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def checked(*args: Any, **kwargs: Any) -> Any:
+                return view(parsed_query(instance, request.query_string), *args, **kwargs)
+
+            checked.takes_query = True  # type: ignore[attr-defined]
+            return _documented(checked, {"in": "query", "schema": schema})
+
+        return decorate
+
+    def body(
+        self, schema: type[Schema], form: type[Schema] | None = None
+    ) -> Callable[[View], View]:
+        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
+        instance = schema()
+        form_instance = form() if form else None
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def checked(*args: Any, **kwargs: Any) -> Any:
+                if form_instance is not None and request.mimetype != JSON:
+                    data = loaded(form_instance, read_form())
+                else:
+                    data = loaded(instance, read_json())
+                return view(data, *args, **kwargs)
+
+            _documented(checked, {"in": "json", "schema": schema, "required": True})
+            if form is not None:
+                content = {"application/x-www-form-urlencoded": {"schema": form}}
+                checked._apidoc["manual_doc"] = {  # type: ignore[attr-defined]
+                    "requestBody": {"content": content}
+                }
+            return checked  # type: ignore[return-value]
+
+        return decorate
+
+
+def _documented(view: Any, parameter: dict[str, Any]) -> Any:
+    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))
+    view._apidoc.setdefault("arguments", {}).setdefault("parameters", []).append(parameter)
+    return view
+
+
+def read_json() -> Any:
+    """The request's JSON body. Raises 415, 413, 400 or 422 (see strict_json)."""
+    if not request.is_json:
+        raise UnsupportedMediaType(detail=f"Send the body as {JSON}.")
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise TooLarge() from None
+    return strict_json.parse(raw)
+
+
+def read_form() -> dict[str, str]:
+    """The request's form body, each name once. Raises 415, 413, 400 or 422."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType(detail=f"Send the body as {JSON} or as a form.")
+    found: dict[str, str] = {}
+    for name, values in request.form.lists():
+        if len(values) > 1:
+            raise BadRequest(detail=f"The form has {name!r} more than once.")
+        if not strict_json.is_storable(name + values[0]):
+            raise InvalidFields.one(f"/{name}", "invalid_text", "Contains NUL or a surrogate.")
+        found[name] = values[0]
+    return found
+
+
+def loaded(schema: Schema, data: Any) -> dict[str, Any]:
+    """Check data against a schema; raise InvalidFields with every error at once."""
+    if not isinstance(data, Mapping):
+        raise BadRequest(detail="The body must be a JSON object.")
+    try:
+        return schema.load(data)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise InvalidFields(errors=list(field_errors(error.messages))) from None
+
+
+def field_errors(messages: Any, pointer: str = "") -> list[FieldError]:
+    """Flatten marshmallow's nested messages into pointers, codes and sentences."""
+    if isinstance(messages, dict):
+        found = []
+        for key, value in messages.items():
+            place = pointer if key == "_schema" else f"{pointer}/{_escaped(key)}"
+            found += field_errors(value, place)
+        return found
+    texts = messages if isinstance(messages, list) else [messages]
+    return [FieldError(pointer, _code_of(text), str(text)) for text in texts]
+
+
+def _escaped(key: Any) -> str:
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def _code_of(text: str) -> str:
+    return getattr(text, "code", None) or _CODES_BY_MESSAGE.get(text, "invalid")
+
+
+def parsed_query(schema: Schema, raw: bytes) -> dict[str, Any]:
+    """Parse a query string against a schema. Raises BadRequest for unknown and repeated names,
+    InvalidFields for wrong values. The result is shared: treat it as read-only."""
+    return _cached_query(schema, raw) if len(raw) <= 256 else _parse_query(schema, raw)
+
+
+@lru_cache(maxsize=256)
+def _by_data_key(schema: Schema) -> dict[str, fields.Field]:
+    return {field.data_key or name: field for name, field in schema.fields.items()}
+
+
+def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise BadRequest(detail="The query string is not percent-encoded UTF-8.") from None
+    data: dict[str, Any] = {}
+    for name, value in pairs:
+        field = _by_data_key(schema).get(name)
+        if field is None:
+            raise BadRequest(
+                "unknown_parameter",
+                "A query parameter is not known here.",
+                parameter=name[:80].encode("utf-8", "replace").decode(),
+            )
+        if isinstance(field, fields.List):
+            data.setdefault(name, []).append(value)
+        elif name in data:
+            raise BadRequest("repeated_parameter", f"{name} came more than once.", parameter=name)
+        else:
+            data[name] = value
+        if not strict_json.is_storable(value):
+            raise InvalidFields.one(f"?{name}", "invalid_text", "Contains NUL or a surrogate.")
+    try:
+        return schema.load(data)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        found = field_errors(error.messages)
+        raise InvalidFields(
+            errors=[e._replace(pointer="?" + e.pointer.lstrip("/")) for e in found]
+        ) from None
+
+
+_cached_query = lru_cache(maxsize=4096)(_parse_query)
+
+
+def refuse_query() -> None:
+    """For views that take no query string: any parameter is an unknown one."""
+    name = request.query_string.split(b"=")[0].split(b"&")[0][:80].decode("ascii", "replace")
+    raise BadRequest("unknown_parameter", "This route takes no query parameters.", parameter=name)
+
+
+def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer of ready-made JSON bytes."""
+    return Response(body, status, headers, content_type=JSON)
+
+
+def answer_object(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer of one object, serialised here."""
+    return answer(orjson.dumps(value), status, headers)
+
+
+def no_content() -> Response:
+    """204."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
+
+
+def conditional(
+    etag: str, body: Callable[[], bytes], headers: dict[str, str] | None = None
+) -> Response:
+    """The answer with its strong ETag, or 304 where If-None-Match names it; then no body is made."""
+    every = {"ETag": etag, **(headers or {})}
+    offered = request.environ.get("HTTP_IF_NONE_MATCH")
+    if offered and (offered.strip() == "*" or etag in re.split(r"\s*,\s*", offered.strip())):
+        response = Response(status=304, headers=every)
+        response.headers.pop("Content-Type", None)
+        return response
+    return answer(body(), 200, every)
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """The Link header of a page (RFC 8288): this request with the next cursor."""
+    if cursor is None:
+        return {}
+    query = request.query_string.decode("ascii", "replace")
+    kept = [p for p in query.split("&") if p and not p.startswith(("cursor=", "skip=", "offset="))]
+    target = f"{request.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
+    return {"Link": f'<{target}>; rel="next"'}
+
+
+class CursorSeal:
+    """Seals and opens the cursors of one user's lists over one book: opaque, authenticated, and
+    bound to the list they came from."""
+
+    def __init__(self, user_id: int, book_id: int) -> None:
+        self._cipher = Cipher(0, keyring().purpose("cursor"))
+        self._place = ("cursor", user_id, book_id)
+
+    def seal(self, values: list[Any], listing: str) -> str:
+        """A cursor for the position after the row with these values."""
+        sealed = self._cipher.seal(orjson.dumps([listing, values]), *self._place)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open(self, cursor: str, listing: str) -> list[Any]:
+        """The values in a cursor. Raises BadRequest where it is not ours or of another list."""
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+            found, values = orjson.loads(self._cipher.open(raw, *self._place))
+        except (ValueError, SealError):
+            raise BadRequest("invalid_cursor") from None
+        if found != listing:
+            raise BadRequest("cursor_mismatch")
+        return values  # type: ignore[no-any-return]
+
+
+def version_tag(version: int) -> str:
+    """The strong ETag of an object: its version and the build that renders it."""
+    return f'"v{version}-{build()}"'
+
+
+def list_tag(*parts: bytes) -> str:
+    """The strong ETag of a list: everything the answer reads, hashed with the build."""
+    digest = hashlib.blake2b(digest_size=12)
+    for part in (build().encode(), *parts):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return f'"l{digest.hexdigest()}"'
+
+
+def expected_version() -> tuple[int, ...] | None:
+    """The versions If-Match accepts; None where it is absent or `*`. Only the version counts, so
+    that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1)."""
+    header = request.environ.get("HTTP_IF_MATCH")
+    if header is None or header.strip() == "*":
+        return None
+    tags = (_VERSION_TAG.fullmatch(tag.strip()) for tag in header.split(","))
+    versions = tuple(int(tag[1]) for tag in tags if tag)
+    if not versions:
+        raise PreconditionFailed(detail="If-Match holds no ETag of this object.")
+    return versions
+
+
+@lru_cache(maxsize=1)
+def build() -> str:
+    """A short hash of the program's own source: two builds may render the same row otherwise."""
+    digest = hashlib.blake2b(digest_size=4)
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,143 @@
+"""The key hierarchy: master keys wrap, the keys in the `key` table seal.
+
+One random key per book and per user, and one per purpose (blind index, cursors, change chain and
+so on). Only wrapped keys are stored, so rotating a master key re-wraps rows and changes nothing
+else; destroying a key's row erases what it sealed.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import current_app
+from sqlalchemy import BigInteger, LargeBinary, String, insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from . import clock, crypto
+from .crypto import Cipher, SealError
+from .database import BigId, Model, ReadLane, Sql, db, write_transaction
+
+if TYPE_CHECKING:
+    from .config import NamedSecret
+
+PURPOSES = ("canary", "index", "cursor", "mail", "chain")
+_CACHED = 20_000
+_BY_ID = Sql("SELECT id, uid, wrapped FROM key WHERE id = ?")
+_BY_PURPOSE = Sql("SELECT id, uid, wrapped FROM key WHERE purpose = ?")
+
+
+class Key(Model):
+    """A wrapped key. `purpose` is set for the installation's own keys only."""
+
+    __tablename__ = "key"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    purpose: Mapped[str | None] = mapped_column(String(16), unique=True)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class WrongMasterKey(Exception):
+    """None of the configured master keys opens this database's keys."""
+
+
+class Keyring:
+    """Opens keys with the master keys and keeps them, the least recently used go first."""
+
+    def __init__(self, masters: Iterable[NamedSecret], lane: ReadLane) -> None:
+        ciphers = [crypto.master_cipher(master.id, master.value) for master in masters]
+        self._newest = ciphers[0]
+        self._masters = {cipher.key_id: cipher for cipher in ciphers}
+        self._lane = lane
+        self._lock = threading.Lock()
+        self._ciphers: OrderedDict[int, Cipher] = OrderedDict()
+        self._purposes: dict[str, bytes] = {}
+
+    def cipher(self, key_id: int) -> Cipher:
+        """The cipher of a book's, a user's or a purpose's key. Raises SealError when erased."""
+        with self._lock:
+            found = self._ciphers.get(key_id)
+            if found is not None:
+                self._ciphers.move_to_end(key_id)
+                return found
+        row = self._lane.one(_BY_ID, (key_id,))
+        if row is None:
+            raise SealError("the key was erased")
+        return self.keep(key_id, self._unwrap(*row))
+
+    def purpose(self, name: str) -> bytes:
+        """The raw key of one of PURPOSES. Raises WrongMasterKey or LookupError (not migrated)."""
+        key = self._purposes.get(name)
+        if key is None:
+            row = self._lane.one(_BY_PURPOSE, (name,))
+            if row is None:
+                raise LookupError(f"the database has no {name} key: run `contactapp db upgrade`")
+            key = self._purposes[name] = self._unwrap(*row)
+        return key
+
+    def keep(self, key_id: int, key: bytes) -> Cipher:
+        """Remember an opened key."""
+        cipher = Cipher(key_id, key)
+        with self._lock:
+            self._ciphers[key_id] = cipher
+            if len(self._ciphers) > _CACHED:
+                self._ciphers.popitem(last=False)
+        return cipher
+
+    def wrap(self, key: bytes, uid: str) -> bytes:
+        """Wrap with the newest master key."""
+        return self._newest.seal(key, "key", "wrapped", uid)
+
+    def _unwrap(self, _key_id: int, uid: str, wrapped: bytes) -> bytes:
+        master = self._masters.get(crypto.key_id_of(wrapped))
+        if master is None:
+            raise WrongMasterKey(_WRONG)
+        try:
+            return master.open(wrapped, "key", "wrapped", uid)
+        except SealError:
+            raise WrongMasterKey(_WRONG) from None
+
+
+_WRONG = (
+    "CONTACTAPP_MASTER_KEYS does not open this database: give it the keys the database was made "
+    "with (in development they are in instance/secrets.env)"
+)
+_INSERT = insert(Key)
+
+
+def keyring() -> Keyring:
+    """The keyring of the current application."""
+    return current_app.extensions["contactapp.keyring"]  # type: ignore[no-any-return]
+
+
+def create_key(purpose: str | None = None) -> Cipher:
+    """Insert a new random key in the running transaction and return its cipher."""
+    uid, key = str(uuid.uuid4()), crypto.new_key()
+    row = {
+        "uid": uid,
+        "purpose": purpose,
+        "wrapped": keyring().wrap(key, uid),
+        "created_at": clock.now_ms(),
+    }
+    result = db.session.execute(_INSERT.returning(Key.id), row)
+    return Cipher(result.scalar_one(), key)
+
+
+@write_transaction
+def create_purpose_keys() -> None:
+    """Make the installation's own keys that are missing. Safe to run again, and side by side."""
+    present = set(db.session.scalars(db.select(Key.purpose)))
+    for purpose in PURPOSES:
+        if purpose not in present:
+            create_key(purpose)
+
+
+def check_canary() -> None:
+    """Open the canary key. Raises WrongMasterKey or LookupError."""
+    keyring().purpose("canary")

@@ -1,0 +1,106 @@
+"""The OpenAPI 3.1 document, made by the decorators that also check the requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Flask
+from flask_smorest import Api
+from marshmallow import Schema, fields
+
+from .errors import CODES
+from .http import MAX_ID, Blueprint, IdConverter
+
+VERSION = "1.0.0"
+_DESCRIPTION = """\
+A self-hosted backend for people and what you know about them.
+
+Errors are `application/problem+json` (RFC 9457) with a stable `code`; [all codes](/docs/errors).
+Objects and lists have a strong `ETag`: send it back as `If-None-Match` to get 304, and as
+`If-Match` with PUT, PATCH or DELETE to change only the version you saw.
+"""
+# What any operation may answer besides its own success, by what it takes.
+_ALWAYS = (429, 503)
+_WITH_USER = (401,)
+_WITH_QUERY = (400, 422)
+_WITH_BODY = (400, 413, 415, 422)
+_WITH_ID = (404,)
+_OPERATIONS = {"get", "post", "put", "patch", "delete"}
+
+
+class ErrorEntry(Schema):
+    """One wrong value: a JSON pointer into the body, or `?` and the parameter's name."""
+
+    pointer = fields.String(required=True)
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class Problem(Schema):
+    """RFC 9457. Some codes add members, such as `limit` and `used`."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"enum": sorted(CODES)})
+    errors = fields.List(fields.Nested(ErrorEntry), required=True)
+    request_id = fields.String(required=True)
+
+
+class Contract(Api):
+    """flask-smorest's Api with our error shape and without its own error handler."""
+
+    def _register_responses(self) -> None:
+        content = {"application/problem+json": {"schema": Problem}}
+        component = {"description": "A problem", "content": content}
+        self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, component, lazy=True)
+
+    def _register_error_handlers(self) -> None:
+        """Ours are in `problems`, for every route and not only the documented ones."""
+
+
+def init_app(app: Flask, blueprints: tuple[Blueprint, ...]) -> None:
+    """Register the blueprints under /api/v1 and keep the document for /openapi.json."""
+    app.config.update(API_TITLE="contactapp", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
+    app.url_map.converters["id"] = IdConverter
+    contract = Contract(app, spec_kwargs={"info": {"description": _DESCRIPTION}})
+    contract.register_converter(
+        IdConverter, lambda _: {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+    )
+    for blueprint in blueprints:
+        contract.register_blueprint(blueprint, url_prefix="/api/v1")
+    app.extensions["contactapp.openapi"] = orjson.dumps(_document(contract))
+
+
+def _document(contract: Contract) -> dict[str, Any]:
+    document: dict[str, Any] = contract.spec.to_dict()
+    flow = {"tokenUrl": "/api/v1/auth/token", "scopes": {}}
+    document["components"]["securitySchemes"] = {
+        "password": {"type": "oauth2", "flows": {"password": flow}},
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    }
+    document["security"] = [{"password": []}, {"bearer": []}]
+    problem = {"$ref": f"#/components/responses/{contract.DEFAULT_ERROR_RESPONSE_NAME}"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method in _OPERATIONS:
+                for status in _failures(path, method, operation):
+                    operation["responses"].setdefault(str(status), problem)
+    return document
+
+
+def _failures(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+    found = set(_ALWAYS)
+    if operation.get("security") != []:
+        found.update(_WITH_USER)
+    if operation.get("parameters"):
+        found.update(_WITH_QUERY)
+    if "requestBody" in operation:
+        found.update(_WITH_BODY)
+    if "{" in path:
+        found.update(_WITH_ID)
+        if method in {"put", "patch", "delete"}:
+            found.add(412)
+    return found

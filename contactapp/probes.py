@@ -1,0 +1,33 @@
+"""`/healthz` and `/readyz`, for whoever watches the server."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app
+
+from .database import Sql, lane
+from .engine import DatabaseFailure
+from .http import answer_object, unlimited
+from .startup import problems
+
+probes = Blueprint("probes", __name__)
+_ALIVE = Sql("SELECT 1")
+
+
+@probes.route("/healthz")
+@unlimited
+def healthz() -> Response:
+    """The process answers."""
+    return answer_object({"status": "ok"})
+
+
+@probes.route("/readyz")
+@unlimited
+def readyz() -> Response:
+    """The database answers, is at the right revision, durable, and its keys open."""
+    try:
+        lane().one(_ALIVE)
+        found = problems(current_app._get_current_object())  # type: ignore[attr-defined]
+    except DatabaseFailure:
+        found = ["the database is not reachable"]
+    status = {"status": "unready" if found else "ready", "problems": found}
+    return answer_object(status, 503 if found else 200)

@@ -1,0 +1,90 @@
+"""The one place where an exception becomes an answer."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+from .engine import DatabaseBusy, DatabaseFailure, DatabaseFull
+from .errors import (
+    AppError,
+    BadRequest,
+    Forbidden,
+    InsufficientStorage,
+    MethodNotAllowed,
+    NotFound,
+    ServerError,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+log = logging.getLogger("contactapp")
+
+_BY_STATUS: dict[int, type[AppError]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}
+
+
+def install(app: Flask) -> None:
+    """Answer every failure as problem+json."""
+    app.register_error_handler(AppError, render)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(DatabaseFailure, _database_failure)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def render(error: AppError) -> Response:
+    """The problem+json answer of an error of ours (RFC 9457)."""
+    body = orjson.dumps(error.problem(request.environ["contactapp.request_id"]))
+    return Response(body, error.status, error.headers, content_type="application/problem+json")
+
+
+def _http_exception(error: HTTPException) -> Response:
+    if error.response is not None:  # a ready answer, not a failure
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    if isinstance(error, RateLimitExceeded):
+        return render(_route_limit(error))
+    problem = (_BY_STATUS.get(status) or (BadRequest if status < 500 else ServerError))()
+    if problem.status == 400:
+        problem = BadRequest("bad_request")
+    allow = dict(error.get_headers()).get("Allow")
+    if allow:
+        problem.headers["Allow"] = allow
+    return render(problem)
+
+
+def _route_limit(error: RateLimitExceeded) -> AppError:
+    seconds = max(1, error.limit.limit.get_expiry()) if error.limit else 60
+    return TooManyRequests(seconds, "This route's own limit is used up.")
+
+
+def _database_failure(error: DatabaseFailure) -> Response:
+    log.warning("database: %s", error)
+    kind = InsufficientStorage if isinstance(error, DatabaseFull) else Unavailable
+    detail = "Too many writers wait for the database." if isinstance(error, DatabaseBusy) else None
+    return render(kind(error.retry_after, detail))
+
+
+def _unexpected(error: Exception) -> Response:
+    # The stack stays in the log; exceptions of drivers may quote values, so parameters are hidden
+    # (hide_parameters) and the answer says nothing but the request id.
+    log.error("request %s failed", request.environ["contactapp.request_id"], exc_info=error)
+    return render(ServerError())
+
+
+def busy(error: Exception) -> Response:
+    """503 for work that waits in a bounded queue; the error knows for how long."""
+    return render(Unavailable(getattr(error, "retry_after", 5)))

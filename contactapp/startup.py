@@ -1,0 +1,121 @@
+"""Bringing a database up to date, and refusing to serve one that is not right."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+
+import flask_migrate
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy import text
+
+from . import engine as engines
+from . import triggers
+from .config import Settings
+from .database import Database, Sql, database
+from .keyring import WrongMasterKey, check_canary, create_purpose_keys
+
+log = logging.getLogger("contactapp")
+
+MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+_VERSION_TABLE_SQLITE = Sql("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+_VERSION_TABLE_POSTGRESQL = Sql("SELECT to_regclass('alembic_version')::text")
+_VERSION = Sql("SELECT version_num FROM alembic_version")
+_UPGRADE_LOCK = 0x636F6E74  # any number, the same for all who upgrade
+
+
+class StartError(Exception):
+    """The reasons not to start, each with its next step."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("\n".join(reasons))
+
+
+def upgrade(app: Flask) -> None:
+    """Migrate to the newest revision and make the installation's keys.
+
+    Two processes may do so at once: SQLite's write lock or PostgreSQL's advisory lock lets one
+    wait for the other.
+    """
+    with app.app_context():
+        engine = database().engine
+        if engine.dialect.name == "sqlite":
+            flask_migrate.upgrade(directory=MIGRATIONS)
+            create_purpose_keys()
+        else:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _UPGRADE_LOCK})
+                connection.commit()
+                flask_migrate.upgrade(directory=MIGRATIONS)
+                create_purpose_keys()
+        check_canary()
+        engine.dispose()
+        database().lane.close()
+
+
+def problems(app: Flask) -> list[str]:
+    """What keeps this application from serving: engine settings, migrations, triggers, keys.
+
+    Asked on the read lane, so that it waits for no writer.
+    """
+    with app.app_context():
+        own = database()
+        found = engines.problems(own.engine, lambda sql: own.lane.one(Sql(sql))[0])
+        behind = _migration_gap(own)
+        if behind:
+            return [*found, behind]
+        query, wanted = triggers.names(own.is_sqlite)
+        missing = wanted - {row[0] for row in own.lane.all(Sql(query))}
+        found += [
+            f"the trigger {name} is missing: run `contactapp db upgrade`"
+            for name in sorted(missing)
+        ]
+        try:
+            check_canary()
+        except (WrongMasterKey, LookupError) as error:
+            found.append(str(error))
+        return found
+
+
+def check(app: Flask) -> None:
+    """Raise StartError where `problems` finds any. Leaves no connection open for a fork."""
+    warning = engines.warn_of_old_sqlite()
+    if warning and app.extensions["contactapp.database"].is_sqlite:
+        log.warning("%s", warning)
+    found = problems(app)
+    with app.app_context():
+        database().engine.dispose()
+        database().lane.close()
+    if found:
+        raise StartError(found)
+
+
+def greeting(settings: Settings) -> str:
+    """What a developer wants to know when the server is up."""
+    base = settings.base_url
+    body = '{"username": "ada", "email": "ada@example.com", "password": "correct horse battery"}'
+    return (
+        f"\n  documentation  {base}/docs\n  first request  curl -X POST "
+        f"{base}/api/v1/auth/register -H 'Content-Type: application/json' -d '{body}'\n"
+    )
+
+
+def _migration_gap(own: Database) -> str | None:
+    """A sentence where the database is not at this program's newest revision, else None."""
+    table = own.lane.one(_VERSION_TABLE_SQLITE if own.is_sqlite else _VERSION_TABLE_POSTGRESQL)
+    row = own.lane.one(_VERSION) if table and table[0] else None
+    newest, known = _revisions()
+    if row and row[0] == newest:
+        return None
+    if row and row[0] not in known:
+        return f"the database is newer than this program (revision {row[0]}): upgrade contactapp"
+    return "the database is not up to date: run `contactapp db upgrade`"
+
+
+@lru_cache(maxsize=1)
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    scripts = ScriptDirectory(MIGRATIONS)
+    return scripts.get_current_head(), frozenset(s.revision for s in scripts.walk_revisions())

