@@ -1,6 +1,9 @@
 """gunicorn's settings, from contactapp's own, so that plain `gunicorn wsgi:app` is complete."""
 
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not installed
 
 from contactapp import create_app, startup
 from contactapp.config import ConfigError, load

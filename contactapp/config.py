@@ -282,4 +282,4 @@ def _is_loopback(host: str) -> bool:
 
 def settings() -> Settings:
     """The settings of the current application."""
-    return current_app.extensions["contactapp.settings"]  # type: ignore[no-any-return]
+    return current_app.extensions["contactapp.settings"]

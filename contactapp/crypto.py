@@ -22,7 +22,7 @@ _MINIMUM_BYTES = _HEADER_BYTES + _NONCE_BYTES + 16
 
 
 class SealError(Exception):
-    """A blob does not open: wrong key, wrong place, or changed bytes. Says nothing about content."""
+    """A blob does not open: wrong key, wrong place, or changed bytes."""
 
 
 class Cipher:

@@ -18,7 +18,7 @@ try:
     # (3.7.0 to 3.51.2); this wheel brings a newer one.
     import pysqlite3.dbapi2 as sqlite3
 except ImportError:  # no wheel for this platform
-    import sqlite3  # type: ignore[no-redef]
+    import sqlite3
 
 SAFE_SQLITE = (3, 51, 3)
 SUPPORTED_POSTGRESQL = range(15, 19)
@@ -28,7 +28,7 @@ _POSTGRESQL_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class DatabaseFailure(Exception):
-    """The database cannot do it now. `retry_after`: seconds after which trying again is sensible."""
+    """The database cannot do it now. `retry_after`: seconds to wait before trying again."""
 
     retry_after = 5
 

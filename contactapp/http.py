@@ -1,24 +1,20 @@
 """The contract's mechanics: what every route does the same way.
 
 Views are plain functions on `Blueprint`; `@blp.query` and `@blp.body` check and document what
-comes in, `answer` and `conditional` send ready-made bytes out. Parsed queries are kept, because
-clients repeat them and parsing one costs more than the list it asks for.
+comes in; what goes out is in `answers`. Parsed queries are kept, because clients repeat them and
+parsing one costs more than the list it asks for.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import lru_cache, wraps
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-import orjson
-from flask import Response, g, request
+from flask import g, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -27,21 +23,17 @@ from werkzeug.routing import ValidationError as NoMatch
 
 from . import strict_json
 from .actor import Actor
-from .crypto import Cipher, SealError
+from .answers import JSON
 from .errors import (
     BadRequest,
     FieldError,
     InvalidFields,
-    PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
 )
-from .keyring import keyring
 
 View = TypeVar("View", bound=Callable[..., Any])
-JSON = "application/json"
 MAX_ID = 2**53 - 1
-_VERSION_TAG = re.compile(r'"v([1-9][0-9]{0,15})-[0-9a-f]+"')
 
 # marshmallow's own sentences, by which its errors get a stable code.
 _CODES_BY_MESSAGE = {
@@ -80,12 +72,12 @@ def unlimited(view: View) -> View:
 
 def actor() -> Actor:
     """The authenticated user of this request."""
-    return g.actor  # type: ignore[no-any-return]
+    return g.actor
 
 
 def request_id() -> str:
     """The id of this request, as its answer's X-Request-ID says it."""
-    return request.environ["contactapp.request_id"]  # type: ignore[no-any-return]
+    return request.environ["contactapp.request_id"]
 
 
 class IdConverter(BaseConverter):
@@ -194,7 +186,7 @@ def loaded(schema: Schema, data: Any) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise BadRequest(detail="The body must be a JSON object.")
     try:
-        return schema.load(data)  # type: ignore[no-any-return]
+        return schema.load(data)
     except ValidationError as error:
         raise InvalidFields(errors=list(field_errors(error.messages))) from None
 
@@ -255,7 +247,7 @@ def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
         if not strict_json.is_storable(value):
             raise InvalidFields.one(f"?{name}", "invalid_text", "Contains NUL or a surrogate.")
     try:
-        return schema.load(data)  # type: ignore[no-any-return]
+        return schema.load(data)
     except ValidationError as error:
         found = field_errors(error.messages)
         raise InvalidFields(
@@ -270,104 +262,3 @@ def refuse_query() -> None:
     """For views that take no query string: any parameter is an unknown one."""
     name = request.query_string.split(b"=")[0].split(b"&")[0][:80].decode("ascii", "replace")
     raise BadRequest("unknown_parameter", "This route takes no query parameters.", parameter=name)
-
-
-def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer of ready-made JSON bytes."""
-    return Response(body, status, headers, content_type=JSON)
-
-
-def answer_object(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer of one object, serialised here."""
-    return answer(orjson.dumps(value), status, headers)
-
-
-def no_content() -> Response:
-    """204."""
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
-
-
-def conditional(
-    etag: str, body: Callable[[], bytes], headers: dict[str, str] | None = None
-) -> Response:
-    """The answer with its strong ETag, or 304 where If-None-Match names it; then no body is made."""
-    every = {"ETag": etag, **(headers or {})}
-    offered = request.environ.get("HTTP_IF_NONE_MATCH")
-    if offered and (offered.strip() == "*" or etag in re.split(r"\s*,\s*", offered.strip())):
-        response = Response(status=304, headers=every)
-        response.headers.pop("Content-Type", None)
-        return response
-    return answer(body(), 200, every)
-
-
-def next_link(cursor: str | None) -> dict[str, str]:
-    """The Link header of a page (RFC 8288): this request with the next cursor."""
-    if cursor is None:
-        return {}
-    query = request.query_string.decode("ascii", "replace")
-    kept = [p for p in query.split("&") if p and not p.startswith(("cursor=", "skip=", "offset="))]
-    target = f"{request.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
-    return {"Link": f'<{target}>; rel="next"'}
-
-
-class CursorSeal:
-    """Seals and opens the cursors of one user's lists over one book: opaque, authenticated, and
-    bound to the list they came from."""
-
-    def __init__(self, user_id: int, book_id: int) -> None:
-        self._cipher = Cipher(0, keyring().purpose("cursor"))
-        self._place = ("cursor", user_id, book_id)
-
-    def seal(self, values: list[Any], listing: str) -> str:
-        """A cursor for the position after the row with these values."""
-        sealed = self._cipher.seal(orjson.dumps([listing, values]), *self._place)
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-
-    def open(self, cursor: str, listing: str) -> list[Any]:
-        """The values in a cursor. Raises BadRequest where it is not ours or of another list."""
-        try:
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-            found, values = orjson.loads(self._cipher.open(raw, *self._place))
-        except (ValueError, SealError):
-            raise BadRequest("invalid_cursor") from None
-        if found != listing:
-            raise BadRequest("cursor_mismatch")
-        return values  # type: ignore[no-any-return]
-
-
-def version_tag(version: int) -> str:
-    """The strong ETag of an object: its version and the build that renders it."""
-    return f'"v{version}-{build()}"'
-
-
-def list_tag(*parts: bytes) -> str:
-    """The strong ETag of a list: everything the answer reads, hashed with the build."""
-    digest = hashlib.blake2b(digest_size=12)
-    for part in (build().encode(), *parts):
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return f'"l{digest.hexdigest()}"'
-
-
-def expected_version() -> tuple[int, ...] | None:
-    """The versions If-Match accepts; None where it is absent or `*`. Only the version counts, so
-    that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1)."""
-    header = request.environ.get("HTTP_IF_MATCH")
-    if header is None or header.strip() == "*":
-        return None
-    tags = (_VERSION_TAG.fullmatch(tag.strip()) for tag in header.split(","))
-    versions = tuple(int(tag[1]) for tag in tags if tag)
-    if not versions:
-        raise PreconditionFailed(detail="If-Match holds no ETag of this object.")
-    return versions
-
-
-@lru_cache(maxsize=1)
-def build() -> str:
-    """A short hash of the program's own source: two builds may render the same row otherwise."""
-    digest = hashlib.blake2b(digest_size=4)
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -113,7 +113,7 @@ _INSERT = insert(Key)
 
 def keyring() -> Keyring:
     """The keyring of the current application."""
-    return current_app.extensions["contactapp.keyring"]  # type: ignore[no-any-return]
+    return current_app.extensions["contactapp.keyring"]
 
 
 def create_key(purpose: str | None = None) -> Cipher:

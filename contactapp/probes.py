@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app
 
+from .answers import answer_object
 from .database import Sql, lane
 from .engine import DatabaseFailure
-from .http import answer_object, unlimited
+from .http import unlimited
 from .startup import problems
 
 probes = Blueprint("probes", __name__)

@@ -95,7 +95,7 @@ def new_database(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def new_app(new_database, tmp_path_factory):
-    """Make an application on a migrated database of its own: `new_app("sqlite", CONTACT_LIMIT="3")`.
+    """Make an application on a migrated database: `new_app("sqlite", CONTACT_LIMIT="3")`.
 
     A `database` of another application may be given; then it shares its instance folder too.
     """

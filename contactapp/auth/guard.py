@@ -6,6 +6,7 @@ read that answers whether the session lives, the user is active and what state t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -172,10 +173,8 @@ def _book_parameter() -> int | None:
 
 def _touch(session_id: int, now: int) -> None:
     """Note the session's last use, at most once a minute. Not worth failing a request for."""
-    try:
+    with suppress(DatabaseFailure):
         _write_last_use(session_id, now)
-    except DatabaseFailure:
-        pass
 
 
 @write_transaction

@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Response, request
 
+from ..answers import answer_object, no_content
 from ..config import settings
 from ..extensions import limiter
-from ..http import Blueprint, actor, answer_object, loaded, no_content, public, read_json
+from ..http import Blueprint, actor, loaded, public, read_json
 from ..limits import client_key, limit_text
 from ..users.routes import own_account
 from ..users.schemas import User

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from ..http import Problem
 from ..users.schemas import Email, Profile, User
@@ -45,6 +45,9 @@ class SignIn(Schema):
 class SignInForm(Schema):
     """The password grant of OAuth 2.0 (RFC 6749 §4.3.2) as Swagger UI and others send it;
     `username` may be the e-mail address."""
+
+    class Meta:
+        unknown = EXCLUDE  # RFC 6749 §3.2: parameters that are not known are ignored
 
     username = fields.String(required=True, validate=validate.Length(max=320))
     password = fields.String(required=True)

@@ -130,7 +130,7 @@ def init_app(app: Flask, secrets: tuple[NamedSecret, ...]) -> None:
 
 def token_keys() -> TokenKeys:
     """The keys of the current application."""
-    return current_app.extensions["contactapp.tokens"]  # type: ignore[no-any-return]
+    return current_app.extensions["contactapp.tokens"]
 
 
 @jwt.user_identity_loader

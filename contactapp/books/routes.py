@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Response
 
-from ..http import Blueprint, actor, answer_object
+from ..answers import answer_object
+from ..http import Blueprint, actor
 from . import service
 from .schemas import BookPage
 

@@ -135,14 +135,14 @@ class ViewCache:
             return old
         cipher = self._cipher(book.key_id)
         if old is None or not self._continues(old, book, seq, floor):
-            columns = self._lane.all(ALL_ROWS, (book.id,))
-            return BookView(seq, head, {row[0]: self._open(cipher, row) for row in columns})
+            every = self._lane.all(ALL_ROWS, (book.id,))
+            return BookView(seq, head, {row[0]: self._open(cipher, row) for row in every})
         touched = [row[0] for row in self._lane.all(_TOUCHED, (book.stream_id, old.seq))]
         rows = dict(old.rows)
         for contact_id in touched:
             rows.pop(contact_id, None)
-        for columns in self._rows_of(book, touched):
-            rows[columns[0]] = self._open(cipher, columns)
+        for row in self._rows_of(book, touched):
+            rows[row[0]] = self._open(cipher, row)
         return BookView(seq, head, rows)
 
     def _continues(self, old: BookView, book: Book, seq: int, floor: int) -> bool:

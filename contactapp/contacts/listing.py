@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..answers import CursorSeal
 from ..books.view import BookView, Row
-from ..http import CursorSeal
 from .card import sort_key
 
 BY_ID = ("id",)
@@ -24,7 +24,7 @@ class Descending:
         self.value = value
 
     def __lt__(self, other: Descending) -> bool:
-        return other.value < self.value  # type: ignore[no-any-return]
+        return other.value < self.value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Descending) and self.value == other.value

@@ -9,7 +9,7 @@ from ..database import BigId, Model
 
 
 class Contact(Model):
-    """A contact. Everything personal is in `sealed`; `deleted_at` set means it lies in the trash."""
+    """A contact. Everything personal is in `sealed`; with `deleted_at` it lies in the trash."""
 
     __tablename__ = "contact"
     __table_args__ = (

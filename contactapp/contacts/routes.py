@@ -6,9 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from ..http import (
-    Blueprint,
-    actor,
+from ..answers import (
     answer_object,
     conditional,
     expected_version,
@@ -17,6 +15,7 @@ from ..http import (
     no_content,
     version_tag,
 )
+from ..http import Blueprint, actor
 from . import service
 from .schemas import BookQuery, Contact, ContactInput, ContactPage, ContactPatch, ListQuery
 

@@ -9,11 +9,11 @@ import orjson
 from sqlalchemy import bindparam, insert, select, update
 
 from ..actor import Actor, Book
+from ..answers import CursorSeal
 from ..books.service import views
 from ..changes.service import ChangeLog
 from ..database import db, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
-from ..http import CursorSeal
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import NAMED_BY, Meta, as_object
@@ -154,8 +154,7 @@ def _find(book: Book, contact_id: int, versions: Versions) -> Stored:
     row = db.session.execute(_FIND, {"book": book.id, "contact": contact_id}).one_or_none()
     if row is None:
         raise NotFound()
-    *columns, sealed = row
-    meta = Meta(*columns)
+    meta, sealed = Meta(*row[:-1]), row[-1]
     if versions is not None and meta.version not in versions:
         raise PreconditionFailed(
             detail=f"The contact is at version {meta.version} now; read it and try again.",

@@ -35,7 +35,9 @@ class Verdict(NamedTuple):
 def judge(row: Sequence[int], windows: tuple[Window, ...], now_ms: int) -> Verdict:
     """Read a store's row: allowed, then for every window its end in ms and the requests in it."""
     least, longest, closest = sys.maxsize, 0, windows[0]
-    for window, ends, used in zip(windows, row[1::2], row[2::2], strict=True):
+    values = iter(row)
+    allowed = next(values)
+    for window, ends, used in zip(windows, values, values, strict=False):
         wait = ends - now_ms
         # An ended window is empty; it stays as it was where another one refused the request.
         # Below 0 after the limit was lowered.
@@ -43,7 +45,7 @@ def judge(row: Sequence[int], windows: tuple[Window, ...], now_ms: int) -> Verdi
         if remaining < least or (remaining == least and wait > longest):
             least, longest, closest = remaining, wait, window
     reset = max(-(-longest // 1000), 0)
-    if row[0]:
+    if allowed:
         return Verdict(True, closest, least, reset)
     return Verdict(False, closest, least, reset, max(reset, 1))
 

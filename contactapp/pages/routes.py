@@ -24,8 +24,9 @@ from flask import (
     url_for,
 )
 
+from ..answers import conditional, list_tag
 from ..errors import CODES, Code
-from ..http import conditional, list_tag, public
+from ..http import public
 
 pages = Blueprint("pages", __name__, template_folder="templates")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Response
 
-from ..http import Blueprint, actor, answer_object, conditional, expected_version, version_tag
+from ..answers import answer_object, conditional, expected_version, version_tag
+from ..http import Blueprint, actor
 from . import service
 from .schemas import ProfilePatch, User
 
