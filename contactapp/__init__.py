@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flask import Flask
 
 from . import openapi, problems
@@ -58,8 +60,10 @@ def init_keys(app: Flask, settings: Settings) -> None:
     with app.app_context():
         app.extensions["contactapp.keyring"] = Keyring(settings.master_keys, database().lane)
     tokens.init_app(app, settings.jwt_secrets)
+    # All workers together keep the cores busy with hashing and no more.
+    hashes = max(1, (os.cpu_count() or 1) // settings.workers)
     app.extensions["contactapp.hasher"] = PasswordHasher(
-        settings.password_peppers, settings.bcrypt_cost
+        settings.password_peppers, settings.bcrypt_cost, hashes
     )
 
 

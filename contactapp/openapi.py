@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Flask
 from flask_smorest import Api
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from .errors import CODES
 from .http import MAX_ID, Blueprint, IdConverter
@@ -39,6 +39,9 @@ class ErrorEntry(Schema):
 
 class Problem(Schema):
     """RFC 9457. Some codes add members, such as `limit` and `used`."""
+
+    class Meta:
+        unknown = INCLUDE  # said in the document as additionalProperties
 
     type = fields.String(required=True)
     title = fields.String(required=True)

@@ -24,6 +24,8 @@ from .errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from .extensions import limiter
+from .limits import retry_after
 
 log = logging.getLogger("contactapp")
 
@@ -67,8 +69,9 @@ def _http_exception(error: HTTPException) -> Response:
 
 
 def _route_limit(error: RateLimitExceeded) -> AppError:
-    seconds = max(1, error.limit.limit.get_expiry()) if error.limit else 60
-    return TooManyRequests(seconds, "This route's own limit is used up.")
+    seconds = retry_after(limiter)
+    limit = f" ({error.limit.limit})" if error.limit else ""
+    return TooManyRequests(seconds, f"This route's own limit{limit} is used up; wait {seconds} s.")
 
 
 def _database_failure(error: DatabaseFailure) -> Response:

@@ -24,7 +24,7 @@ from flask import (
     url_for,
 )
 
-from ..answers import conditional, list_tag
+from ..answers import answer_object, conditional, list_tag
 from ..errors import CODES, Code
 from ..http import public
 
@@ -56,6 +56,15 @@ _ASSETS = {
     "swagger-ui.css": _Asset(_SWAGGER_UI / "swagger-ui.css", "text/css"),
     "favicon.png": _Asset(_SWAGGER_UI / "favicon-32x32.png", "image/png"),
 }
+
+
+@pages.get("/")
+@public
+def index() -> Response:
+    """Say what answers here and where its documentation is."""
+    return answer_object(
+        {"name": "contactapp", "documentation": "/docs", "openapi": "/openapi.json"}
+    )
 
 
 @pages.get("/docs", strict_slashes=False)
