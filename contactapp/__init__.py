@@ -14,6 +14,7 @@ from .books import service as books_service
 from .books.routes import books
 from .config import Settings, load
 from .contacts.routes import contacts
+from .crypto import derive
 from .database import database, init_database
 from .envelope import Envelope
 from .extensions import limiter, migrate
@@ -74,7 +75,7 @@ def init_limits(app: Flask, settings: Settings) -> None:
         store,
         settings.rate_limits,
         settings.anonymous_rate_limits,
-        address_key=settings.jwt_secrets[-1].value[:64],
+        address_key=derive(settings.jwt_secrets[-1].value, "rate limit address"),
     )
     app.extensions["contactapp.quota"] = quota
     init_limiter(limiter, app, quota, settings.trusted_proxies)

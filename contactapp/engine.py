@@ -7,6 +7,7 @@ psycopg 3 with a lock timeout. `problems` says what differs from that on a live 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,16 +117,31 @@ def bind_events(engine: Engine, busy_timeout_seconds: int) -> None:
 
 
 def configure_sqlite(connection: Any, busy_timeout_seconds: int) -> None:
-    """Set one raw SQLite connection up. busy_timeout first: the next pragma may have to wait."""
+    """Set one raw SQLite connection up. busy_timeout first: what follows may have to wait."""
+    connection.execute(f"PRAGMA busy_timeout={busy_timeout_seconds * 1000}").fetchall()
+    use_wal(connection, busy_timeout_seconds)
     for pragma in (
-        f"busy_timeout={busy_timeout_seconds * 1000}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def use_wal(connection: Any, patience: float) -> None:
+    """Switch a connection or cursor to WAL, for at most `patience` seconds. Processes that start
+    together on a new file meet here, and for this one statement SQLite reports busy at once,
+    whatever its busy timeout is."""
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+        time.sleep(0.002)
 
 
 def prepare_file(url: URL) -> None:

@@ -9,6 +9,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from .limits import client_key
+
 
 class Base(DeclarativeBase):
     """Named constraints, so that a migration can name what it drops on either engine."""
@@ -27,5 +29,5 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 migrate = Migrate()
 jwt = JWTManager()
-# Only views that carry `@limiter.limit` pay for it; each names its own key function.
-limiter = Limiter(key_func=lambda: "")
+# Only views that carry `@limiter.limit` pay for it.
+limiter = Limiter(key_func=client_key)

@@ -42,6 +42,12 @@ SQLITE = {
         f"CREATE TRIGGER change_no_delete BEFORE DELETE ON change WHEN {_DELETE_REFUSED} "
         "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
     ),
+    # INSERT OR REPLACE deletes the row in its way without asking the trigger on DELETE.
+    "change_no_replace": (
+        "CREATE TRIGGER change_no_replace BEFORE INSERT ON change WHEN EXISTS "
+        "(SELECT 1 FROM change WHERE stream_id = NEW.stream_id AND seq = NEW.seq) "
+        "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
+    ),
 }
 POSTGRESQL = {
     "change_no_update": (

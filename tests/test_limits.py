@@ -100,42 +100,70 @@ def use_up(store: Store, key: str, windows: tuple[Window, ...], now: float) -> V
 # RL-1: exactness
 
 
-def _hit_in_a_process(location: Any, key: str, start: Any, results: Any) -> None:
+def _hit(location: Any, key: str, start: Any) -> int:
     store, jitter = open_store(*location), random.Random(os.getpid())
     start.wait()
     hits = [store.hit(key, (Window(50, 60),), NOW + jitter.random()).allowed for _ in range(63)]
-    results.put(sum(hits))
+    return sum(hits)
 
 
-def _count_in_a_process(location: Any, key: str, start: Any, results: Any) -> None:
+def _count(location: Any, key: str, start: Any) -> list[int]:
     store = open_store(*location)
     start.wait()
-    results.put([store.count(key, Window(0, 60), NOW)[0] for _ in range(50)])
+    return [store.count(key, Window(0, 60), NOW)[0] for _ in range(50)]
 
 
-def in_four_processes(target: Any, location: tuple[str, Path], key: str) -> list[Any]:
+def _open_new_files(location: Any, key: str, start: Any) -> list[int]:
+    remaining = []
+    for n in range(60):
+        store = SqliteStore(location[1].with_name(f"new-{n}.sqlite3"))
+        start.wait()
+        remaining.append(store.hit(key, MINUTE, NOW).remaining)
+        store.close()
+    return remaining
+
+
+def _in_a_process(work: Any, location: Any, key: str, start: Any, results: Any) -> None:
+    try:
+        results.put(work(location, key, start))
+    except BaseException as error:  # else the others would wait for this one
+        start.abort()
+        results.put(error)
+
+
+def in_four_processes(work: Any, location: tuple[str, Path], key: str) -> list[Any]:
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(4), context.Queue()
-    workers = [
-        context.Process(target=target, args=(location, key, start, results)) for _ in range(4)
-    ]
+    arguments = (work, location, key, start, results)
+    workers = [context.Process(target=_in_a_process, args=arguments) for _ in range(4)]
     for worker in workers:
         worker.start()
     answers = [results.get(timeout=60) for _ in workers]
     for worker in workers:
         worker.join()
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
     return answers
 
 
 def test_four_processes_pass_exactly_the_limit(location: tuple[str, Path], key: str) -> None:
     # RL-1: the clocks of the requests differ, as those of requests that overtake each other do
-    assert sum(in_four_processes(_hit_in_a_process, location, key)) == 50
+    assert sum(in_four_processes(_hit, location, key)) == 50
 
 
 def test_route_counts_are_exact_over_processes(location: tuple[str, Path], key: str) -> None:
     # RL-1
-    answers = in_four_processes(_count_in_a_process, location, key)
+    answers = in_four_processes(_count, location, key)
     assert sorted(itertools.chain(*answers)) == list(range(1, 201))
+
+
+def test_processes_that_start_together_count_from_the_first_request(
+    tmp_path: Path, key: str
+) -> None:
+    # RL-1
+    answers = in_four_processes(_open_new_files, ("", tmp_path / "limits.sqlite3"), key)
+    assert [sorted(four) for four in zip(*answers, strict=True)] == [[1, 2, 3, 4]] * 60
 
 
 def test_a_refused_request_consumes_nothing(store: Store, key: str) -> None:
@@ -173,7 +201,7 @@ def test_waiting_exactly_retry_after_gets_through(store: Store, key: str) -> Non
 
 
 def test_no_rounding_makes_the_wait_too_short(tmp_path: Path) -> None:
-    # RL-1: times between two milliseconds, where now and now + 60 may be rounded apart
+    # RL-1: times half-way between two milliseconds
     store = SqliteStore(tmp_path / "limits.sqlite3")
     for n in range(500):
         now = NOW + n * 1.001 + 0.0005

@@ -10,7 +10,7 @@ from ..answers import answer_object, no_content
 from ..config import settings
 from ..extensions import limiter
 from ..http import Blueprint, actor, loaded, public, read_json
-from ..limits import client_key, limit_text
+from ..limits import limit_text
 from ..users.routes import own_account
 from ..users.schemas import User
 from . import service
@@ -33,7 +33,7 @@ _refresh_body = Refresh()
 
 @auth.route("/auth/register", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().register_rate_limits), key_func=client_key)
+@limiter.limit(lambda: limit_text(settings().register_rate_limits))
 @auth.body(Registration)
 @auth.response(201, Registered)
 def register(fields: dict[str, Any]) -> Response:

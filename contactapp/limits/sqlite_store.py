@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import threading
-import time
 import weakref
 from contextlib import suppress
 from functools import lru_cache
@@ -18,13 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Window
+from ..engine import sqlite3, use_wal
 from .verdict import MAX_WINDOWS, Verdict, judge
-
-try:
-    # The SQLite of many Linux Pythons is from the range with the WAL-reset fault.
-    import pysqlite3.dbapi2 as sqlite3
-except ImportError:  # no wheel for this platform
-    import sqlite3
 
 SHAPE = 1  # PRAGMA user_version; count up when the table changes
 PATIENCE = 1.0  # seconds to wait for a lock, ours or SQLite's
@@ -180,7 +174,7 @@ class SqliteStore:
         self._cursor = cursor = connection.cursor()
         found = os.stat(self.path)
         self._file = found.st_dev, found.st_ino
-        _use_wal(cursor)
+        use_wal(cursor, PATIENCE)
         # Never wait for the disk: a count that a power cut loses only forgives, and a file that it
         # damages is made anew.
         cursor.execute("PRAGMA synchronous = OFF")
@@ -204,20 +198,6 @@ class SqliteStore:
             if (found.st_dev, found.st_ino) == self._file:
                 for suffix in ("", "-wal", "-shm"):
                     Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-
-
-def _use_wal(cursor: Any) -> None:
-    """Switch to WAL. Processes that start together on a new file meet here, and for this one
-    statement SQLite reports busy at once, whatever its busy timeout is."""
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-        time.sleep(0.002)
 
 
 def _shape_of(cursor: Any) -> int:
