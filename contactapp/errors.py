@@ -62,6 +62,9 @@ CODES: dict[str, Code] = {
 }  # fmt: skip
 
 
+MAX_ERRORS = 100  # in one answer, which would else be several times as long as the request
+
+
 class FieldError(NamedTuple):
     """One wrong value: `pointer` is a JSON pointer into the body (RFC 6901) or `?parameter`."""
 
@@ -87,7 +90,7 @@ class AppError(Exception):
         self.code = code or self.default
         self.status, self.title, meaning = CODES[self.code]
         self.detail = detail or meaning
-        self.errors = errors or []
+        self.errors = (errors or [])[:MAX_ERRORS]
         self.headers = headers or {}
         self.extra = extra
         super().__init__(self.code)

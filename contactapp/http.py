@@ -58,9 +58,7 @@ class Problem(str):
 def public(view: View) -> View:
     """Mark a view that needs no user, in the OpenAPI document too."""
     view.is_public = True  # type: ignore[attr-defined]
-    apidoc = deepcopy(getattr(view, "_apidoc", {}))
-    apidoc.setdefault("manual_doc", {})["security"] = []
-    view._apidoc = apidoc  # type: ignore[attr-defined]
+    _manual_doc(view, security=[])
     return view
 
 
@@ -109,6 +107,15 @@ class PlainInteger(fields.Integer):
 class Blueprint(SmorestBlueprint):
     """A blueprint whose decorators both check the request and write the OpenAPI document."""
 
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
+    ) -> None:
+        """Register the view; its name in camel case is the operation's id."""
+        first, *rest = view_func.__name__.split("_")
+        operation_id = first + "".join(map(str.capitalize, rest))
+        _manual_doc(view_func, operationId=operation_id)
+        super().add_url_rule(rule, endpoint, view_func, **options)
+
     def query(self, schema: type[Schema]) -> Callable[[View], View]:
         """Hand the view its parsed query string as a mapping, first argument."""
         instance = schema()
@@ -142,12 +149,21 @@ class Blueprint(SmorestBlueprint):
             _documented(checked, {"in": "json", "schema": schema, "required": True})
             if form is not None:
                 content = {"application/x-www-form-urlencoded": {"schema": form}}
-                checked._apidoc["manual_doc"] = {  # type: ignore[attr-defined]
-                    "requestBody": {"content": content}
-                }
+                _manual_doc(checked, requestBody={"content": content})
             return checked  # type: ignore[return-value]
 
         return decorate
+
+
+def versioned(view: View) -> View:
+    """Document that a view takes If-Match (its service gets `answers.expected_version()`)."""
+    header = {"in": "header", "name": "If-Match", "schema": {"type": "string"}, "required": False}
+    return _documented(view, {**header, "description": "The ETag of the version to change."})
+
+
+def _manual_doc(view: Any, **members: Any) -> None:
+    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))
+    view._apidoc.setdefault("manual_doc", {}).update(members)
 
 
 def _documented(view: Any, parameter: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flask import current_app
 from sqlalchemy import BigInteger, LargeBinary, String, insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock, crypto
@@ -129,9 +130,16 @@ def create_key(purpose: str | None = None) -> Cipher:
     return Cipher(result.scalar_one(), key)
 
 
-@write_transaction
 def create_purpose_keys() -> None:
     """Make the installation's own keys that are missing. Safe to run again, and side by side."""
+    try:
+        _create_missing_keys()
+    except IntegrityError:  # another process made them in the meantime, and is done with it
+        _create_missing_keys()
+
+
+@write_transaction
+def _create_missing_keys() -> None:
     present = set(db.session.scalars(db.select(Key.purpose)))
     for purpose in PURPOSES:
         if purpose not in present:

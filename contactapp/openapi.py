@@ -26,6 +26,7 @@ _WITH_USER = (401,)
 _WITH_QUERY = (400, 422)
 _WITH_BODY = (400, 413, 415, 422)
 _WITH_ID = (404,)
+_WITH_VERSION = (412,)
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -89,21 +90,22 @@ def _document(contract: Contract) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in _OPERATIONS:
-                for status in _failures(path, method, operation):
+                for status in _failures(path, operation):
                     operation["responses"].setdefault(str(status), problem)
     return document
 
 
-def _failures(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+def _failures(path: str, operation: dict[str, Any]) -> set[int]:
     found = set(_ALWAYS)
+    taken = [(p["in"], p["name"]) for p in operation.get("parameters", ())]
     if operation.get("security") != []:
         found.update(_WITH_USER)
-    if operation.get("parameters"):
+    if any(place == "query" for place, _ in taken):
         found.update(_WITH_QUERY)
     if "requestBody" in operation:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
-        if method in {"put", "patch", "delete"}:
-            found.add(412)
+    if ("header", "If-Match") in taken:
+        found.update(_WITH_VERSION)
     return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import flask_migrate
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from . import engine as engines
 from . import triggers
 from .config import Settings
 from .database import Database, Sql, database
+from .engine import DatabaseFailure
 from .keyring import WrongMasterKey, check_canary, create_purpose_keys
 
 log = logging.getLogger("contactapp")
@@ -38,22 +42,43 @@ def upgrade(app: Flask) -> None:
     """Migrate to the newest revision and make the installation's keys.
 
     Two processes may do so at once: SQLite's write lock or PostgreSQL's advisory lock lets one
-    wait for the other.
+    wait for the other. Raises StartError.
     """
-    with app.app_context():
-        engine = database().engine
-        if engine.dialect.name == "sqlite":
-            flask_migrate.upgrade(directory=MIGRATIONS)
-            create_purpose_keys()
-        else:
-            with engine.connect() as connection:
-                connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _UPGRADE_LOCK})
-                connection.commit()
+    with app.app_context(), _refusal():
+        own = database()
+        try:
+            with _one_at_a_time(own):
                 flask_migrate.upgrade(directory=MIGRATIONS)
                 create_purpose_keys()
-        check_canary()
-        engine.dispose()
-        database().lane.close()
+            check_canary()
+        finally:
+            own.engine.dispose()  # with it goes the advisory lock, whatever happened
+            own.lane.close()
+
+
+@contextmanager
+def _refusal() -> Iterator[None]:
+    """Turn what an operator can mend into a StartError."""
+    try:
+        yield
+    except (WrongMasterKey, DatabaseFailure) as error:
+        raise StartError([str(error)]) from error
+    except DBAPIError as error:
+        failure = engines.failure_of(error.orig)
+        if not isinstance(failure, DatabaseFailure):
+            raise
+        raise StartError([str(failure)]) from error
+
+
+@contextmanager
+def _one_at_a_time(own: Database) -> Iterator[None]:
+    if own.is_sqlite:
+        yield
+        return
+    with own.engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _UPGRADE_LOCK})
+        connection.commit()
+        yield
 
 
 def problems(app: Flask) -> list[str]:
@@ -85,7 +110,8 @@ def check(app: Flask) -> None:
     warning = engines.warn_of_old_sqlite()
     if warning and app.extensions["contactapp.database"].is_sqlite:
         log.warning("%s", warning)
-    found = problems(app)
+    with _refusal():
+        found = problems(app)
     with app.app_context():
         database().engine.dispose()
         database().lane.close()

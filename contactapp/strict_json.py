@@ -12,12 +12,11 @@ import math
 import re
 from typing import Any
 
-from .errors import BadRequest, FieldError, InvalidFields
+from .errors import MAX_ERRORS, BadRequest, FieldError, InvalidFields
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1  # beyond it JavaScript clients lose digits
 _TOO_LARGE = MAX_INTEGER + 1
-_MAX_PROBLEMS = 100  # named in one answer, which would else be larger than the body
 # A string that never ends is taken to the end of the body: looking for its end again from every
 # quote inside it would take time in the square of the body's length.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -108,7 +107,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _check(value: Any, pointer: str, problems: list[FieldError]) -> None:
-    if len(problems) >= _MAX_PROBLEMS:
+    if len(problems) >= MAX_ERRORS:
         return
     if isinstance(value, str):
         if not is_storable(value):

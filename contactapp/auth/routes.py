@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from ..answers import answer_object, no_content
+from ..answers import JSON, answer_object, no_content
 from ..config import settings
 from ..extensions import limiter
 from ..http import Blueprint, actor, loaded, public, read_json
@@ -64,6 +64,7 @@ def login(fields: dict[str, Any]) -> Response:
 
 @auth.route("/auth/refresh", methods=["POST"])
 @public
+@auth.doc(requestBody={"required": False, "content": {JSON: {"schema": Refresh}}})
 @auth.response(200, Tokens)
 def refresh_token() -> Response:
     """Exchange a refresh token, sent as bearer or as {refresh_token}, for new tokens"""
@@ -98,7 +99,7 @@ def end_session(session_id: int) -> Response:
 
 @auth.route("/auth/me")
 @auth.response(200, User)
-def show_me() -> Response:
+def who_am_i() -> Response:
     """Show one's own account; the same as /users/me"""
     return own_account()
 

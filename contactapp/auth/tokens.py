@@ -7,6 +7,7 @@ with exactly our header and with type, exp, iat, jti, aud, iss, sub and sid (RFC
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
@@ -31,6 +32,8 @@ ISSUER = "contactapp"
 AUDIENCE = "contactapp-api"
 MAX_LENGTH = 2048
 _CLAIMS = {"type", "exp", "iat", "jti", "aud", "iss", "sub", "sid", "fresh"}
+_JTI = re.compile("[0-9a-f]{32}")
+_SUB = re.compile("[1-9][0-9]{0,15}")
 
 
 class Subject(NamedTuple):
@@ -84,14 +87,17 @@ class TokenKeys:
         # The claims as they are: decode_token would fill in a missing type or jti.
         sent = pyjwt.decode(token, options={"verify_signature": False})
         claims = decode_token(token, allow_expired=True)
-        if sent != claims or claims.keys() != _CLAIMS or claims["type"] != purpose:
+        if sent != claims or claims.keys() != _CLAIMS:
             raise ValueError("not the claims of ours")
-        numbers = [claims["sid"], claims["iat"], claims["exp"]]
+        if (claims["type"], claims["aud"], claims["iss"]) != (purpose, AUDIENCE, ISSUER):
+            raise ValueError("of another type, or for others too")
+        if not _JTI.fullmatch(claims["jti"]) or not _SUB.fullmatch(claims["sub"]):
+            raise ValueError("not a jti or sub of ours")
+        numbers = [claims["sid"], claims["iat"], claims["exp"], int(claims["sub"])]
         if not all(type(n) is int and 0 < n <= MAX_ID for n in numbers):
-            raise ValueError("not the claims of ours")
-        if not isinstance(claims["jti"], str) or not claims["sub"].isdecimal():
-            raise ValueError("not the claims of ours")
-        return Claims(int(claims["sub"]), numbers[0], claims["jti"], numbers[1], numbers[2])
+            raise ValueError("not the numbers of ours")
+        session_id, issued_at, expires_at, user_id = numbers
+        return Claims(user_id, session_id, claims["jti"], issued_at, expires_at)
 
 
 # What the libraries raise for hostile tokens, beside their own: wrong types, broken base64, and

@@ -26,6 +26,8 @@ LINES = {
     "birthday": 10,
     "anniversary": 10,
 }
+MAX_NAME = 405  # the longest computed one, so that it can be sent back
+MAX_CUSTOM_FIELDS = 100
 READ_ONLY = (
     "id",
     "uid",
@@ -71,6 +73,22 @@ def split_name(name: str) -> tuple[str | None, str | None]:
     """First and last name of a full one: the last word is the last name."""
     first, _, last = " ".join(name.split()).rpartition(" ")
     return (first, last) if first else (last or None, None)
+
+
+def resolve_name(
+    card: dict[str, Any], name: str | None, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Split `name` into first and last name where neither is given.
+
+    Not where it is merely a computed name that came back, of the card or of the one `before`, and
+    something else names the card: a company that is renamed becomes nobody's first name.
+    """
+    if not name or card.get("first_name") or card.get("last_name"):
+        return card
+    if display_name(card) and name in {display_name(card), display_name(before or {})}:
+        return card
+    first, last = split_name(name)
+    return {**card, "first_name": first, "last_name": last}
 
 
 def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..answers import (
     no_content,
     version_tag,
 )
-from ..http import Blueprint, actor
+from ..http import Blueprint, actor, versioned
 from . import service
 from .schemas import BookQuery, Contact, ContactInput, ContactPage, ContactPatch, ListQuery
 
@@ -35,10 +35,11 @@ def list_contacts(query: dict[str, Any]) -> Response:
 @contacts.query(BookQuery)
 @contacts.body(ContactInput)
 @contacts.response(201, Contact)
-def create_contact(fields: dict[str, Any], _query: dict[str, Any]) -> Response:
+def create_contact(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Add a contact"""
     stored = service.create_contact(actor(), actor().book, fields)
-    location = f"{request.path.rstrip('/')}/{stored.meta.id}"
+    book = f"?book={query['book']}" if "book" in query else ""
+    location = f"{request.path.rstrip('/')}/{stored.meta.id}{book}"
     return _contact(stored, 201, {"Location": location})
 
 
@@ -52,6 +53,7 @@ def get_contact(_query: dict[str, Any], contact_id: int) -> Response:
 
 
 @contacts.route("/contacts/<id:contact_id>", methods=["PUT"])
+@versioned
 @contacts.query(BookQuery)
 @contacts.body(ContactInput)
 @contacts.response(200, Contact)
@@ -62,6 +64,7 @@ def replace_contact(fields: dict[str, Any], _query: dict[str, Any], contact_id: 
 
 
 @contacts.route("/contacts/<id:contact_id>", methods=["PATCH"])
+@versioned
 @contacts.query(BookQuery)
 @contacts.body(ContactPatch)
 @contacts.response(200, Contact)
@@ -72,6 +75,7 @@ def patch_contact(patch: dict[str, Any], _query: dict[str, Any], contact_id: int
 
 
 @contacts.route("/contacts/<id:contact_id>", methods=["DELETE"])
+@versioned
 @contacts.query(BookQuery)
 @contacts.response(204)
 def trash_contact(_query: dict[str, Any], contact_id: int) -> Response:

@@ -10,10 +10,10 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 
 from ..errors import BadRequest
 from ..http import MAX_ID, PlainInteger, Problem
-from .card import FIELDS, LINES, READ_ONLY, SORTABLE, display_name, is_partial_date, split_name
+from .card import FIELDS, LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, SORTABLE, is_partial_date
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
-_MAX_CUSTOM_FIELDS = 100
+_MAX_CURSOR = 3500  # under gunicorn's 4094 for the whole request line
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
 _ALIASES = {"phone_number": "phone"}
@@ -67,9 +67,9 @@ class CustomFields(fields.Dict):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             raise ValidationError(Problem("wrong_type", "Not an object."))
-        if len(value) > _MAX_CUSTOM_FIELDS:
+        if len(value) > MAX_CUSTOM_FIELDS:
             raise ValidationError(
-                Problem("too_many", f"At most {_MAX_CUSTOM_FIELDS} custom fields.")
+                Problem("too_many", f"At most {MAX_CUSTOM_FIELDS} custom fields.")
             )
         wrong = {key: [problem] for key, v in value.items() if (problem := _custom_problem(key, v))}
         if wrong:
@@ -80,6 +80,8 @@ class CustomFields(fields.Dict):
 def _custom_problem(key: str, value: Any) -> Problem | None:
     if not 1 <= len(key) <= _MAX_CUSTOM_KEY:
         return Problem("invalid_key", f"A key has 1 to {_MAX_CUSTOM_KEY} characters.")
+    if any(unicodedata.category(c) == "Cc" for c in key):
+        return Problem("invalid_key", "The key contains control characters.")
     if isinstance(value, str) and len(value) > _MAX_CUSTOM_TEXT:
         return Problem("too_long", f"At most {_MAX_CUSTOM_TEXT} characters.")
     if not isinstance(value, str | int | float | bool | None):
@@ -103,7 +105,7 @@ class _ContactFields(Schema):
     anniversary = PartialDate(LINES["anniversary"])
     starred = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
     custom_fields = CustomFields(allow_none=True)
-    name = Line(250, metadata={"description": "Used only without first_name and last_name."})
+    name = Line(MAX_NAME, metadata={"description": "Used only without first_name and last_name."})
     phone_number = PhoneLine(50, metadata={"description": "Alias of phone."})
     additional_info = fields.String(
         allow_none=True,
@@ -143,15 +145,6 @@ class ContactPatch(_ContactFields):
     """A JSON merge patch (RFC 7396): null clears, absent leaves."""
 
 
-def resolve_name(card: dict[str, Any], name: str | None) -> dict[str, Any]:
-    """Split `name` into first and last name where neither is given and it is not merely the
-    computed name that came back."""
-    if not name or card.get("first_name") or card.get("last_name") or display_name(card) == name:
-        return card
-    first, last = split_name(name)
-    return {**card, "first_name": first, "last_name": last}
-
-
 class BookQuery(Schema):
     book = PlainInteger(
         minimum=1,
@@ -187,12 +180,15 @@ class ListQuery(BookQuery):
     limit = PlainInteger(load_default=50, minimum=1, maximum=500)
     skip = PlainInteger(minimum=0, maximum=MAX_ID)
     offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
-    cursor = fields.String(validate=validate.Length(max=2000))
+    cursor = fields.String(validate=validate.Length(max=_MAX_CURSOR))
     sort = Names(
         SORTABLE,
         signed=True,
         load_default=("id",),
-        metadata={"description": "Comma list, `-` for descending; the id is always the last key."},
+        metadata={
+            "description": "Comma list, `-` for descending; the id is always the last key.",
+            "default": "id",
+        },
     )
     fields_ = Names(FIELDS, signed=False, data_key="fields")
 

@@ -16,10 +16,9 @@ from ..database import db, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import NAMED_BY, Meta, as_object
+from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .listing import Page, page_of
 from .models import Contact
-from .schemas import resolve_name
 
 Versions = tuple[int, ...] | None
 
@@ -100,7 +99,7 @@ def replace_contact(
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
     log = ChangeLog(actor, book)
     found = _find(book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(fields))
+    return _store(log, actor, book, found, _whole(fields, found.card))
 
 
 @write_transaction
@@ -110,7 +109,7 @@ def patch_contact(
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
     log = ChangeLog(actor, book)
     found = _find(book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(_merged(found.card, patch)))
+    return _store(log, actor, book, found, _whole(_merged(found.card, patch), found.card))
 
 
 @write_transaction
@@ -131,7 +130,7 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
-    if card == found.card:
+    if _text(card) == _text(found.card):
         return found
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
@@ -147,6 +146,11 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     )
     log.append("contact", meta.id, "update", meta.version, found.card, card)
     return Stored(meta, card)
+
+
+def _text(card: dict[str, Any]) -> bytes:
+    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
+    return orjson.dumps(card, option=orjson.OPT_SORT_KEYS)
 
 
 def _find(book: Book, contact_id: int, versions: Versions) -> Stored:
@@ -172,14 +176,22 @@ def _place(book: Book, uid: str) -> tuple[object, ...]:
     return ("contact", "sealed", book.id, uid)
 
 
-def _whole(fields: dict[str, Any]) -> dict[str, Any]:
-    """The card to store: the name split where it must be, nothing empty kept."""
+def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The card to store: the name split where it must be, nothing empty kept. Raises InvalidFields
+    for what only shows when all is put together."""
     card = dict(fields)
     name = card.pop("name", None)
     card["custom_fields"] = {
         key: value for key, value in (card.get("custom_fields") or {}).items() if value is not None
     }
-    card = {key: value for key, value in resolve_name(card, name).items() if value}
+    if len(card["custom_fields"]) > MAX_CUSTOM_FIELDS:
+        problem = f"At most {MAX_CUSTOM_FIELDS} custom fields."
+        raise InvalidFields.one("/custom_fields", "too_many", problem)
+    card = {key: value for key, value in resolve_name(card, name, before).items() if value}
+    for part in ("first_name", "last_name"):
+        if len(card.get(part, "")) > LINES[part]:
+            problem = f"At most {LINES[part]} characters for each of first and last name."
+            raise InvalidFields.one("/name", "too_long", problem)
     if not any(card.get(field) for field in NAMED_BY):
         problem = f"At least one of {', '.join(NAMED_BY)} is needed."
         raise InvalidFields(errors=[FieldError("", "required", problem)])

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 
 from ..answers import answer_object, conditional, expected_version, version_tag
-from ..http import Blueprint, actor
+from ..http import Blueprint, actor, versioned
 from . import service
 from .schemas import ProfilePatch, User
 
@@ -22,6 +22,7 @@ def show_me() -> Response:
 
 
 @users.route("/users/me", methods=["PATCH"])
+@versioned
 @users.body(ProfilePatch)
 @users.response(200, User)
 def patch_me(patch: dict[str, Any]) -> Response:

@@ -86,6 +86,12 @@ class Browser:
         assert hosts == {urlsplit(self.url).netloc}
 
 
+@pytest.fixture(scope="session")
+def live_server(new_server):
+    """The pages do not know the database, so one engine is enough."""
+    return new_server("sqlite")
+
+
 @pytest.fixture
 def browser(live_server, tmp_path):
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
