@@ -1,5 +1,6 @@
 """gunicorn's settings, from contactapp's own, so that plain `gunicorn wsgi:app` is complete."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -30,6 +31,19 @@ keyfile = _settings.tls_key and str(_settings.tls_key)
 forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 control_socket_disable = True
 proc_name = "contactapp"
+
+
+def _without_queries(record):
+    """gunicorn quotes a request that it cannot read or serve, with whatever its query holds."""
+    message = str(record.msg)
+    if message.startswith("Invalid request from"):
+        record.msg = message.partition(": ")[0]
+    elif message.startswith("Error handling request %s"):
+        record.args = tuple(str(part).partition("?")[0] for part in record.args)
+    return True
+
+
+logging.getLogger("gunicorn.error").addFilter(_without_queries)
 
 
 def on_starting(server):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from flask import Flask
 
 from . import openapi, problems
 from .auth import guard, tokens
-from .auth.passwords import HashingBusy, PasswordHasher
+from .auth.passwords import HashingBusy, PasswordHasher, usable_cores
 from .auth.routes import auth
 from .books import service as books_service
 from .books.routes import books
@@ -61,10 +59,14 @@ def init_keys(app: Flask, settings: Settings) -> None:
     with app.app_context():
         app.extensions["contactapp.keyring"] = Keyring(settings.master_keys, database().lane)
     tokens.init_app(app, settings.jwt_secrets)
-    # All workers together keep the cores busy with hashing and no more.
-    hashes = max(1, (os.cpu_count() or 1) // settings.workers)
+    # All workers together keep the cores busy with hashing and no more, and in each one thread
+    # stays free of it, so that a burst of sign-ins does not hold up everything else.
+    hashes = max(1, usable_cores() // settings.workers)
     app.extensions["contactapp.hasher"] = PasswordHasher(
-        settings.password_peppers, settings.bcrypt_cost, hashes
+        settings.password_peppers,
+        settings.bcrypt_cost,
+        hashes,
+        max_waiting=max(1, settings.threads - hashes - 1),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,6 +19,8 @@ from .errors import BadRequest, PreconditionFailed
 from .keyring import keyring
 
 JSON = "application/json"
+# If-None-Match compares weakly (RFC 9110 §13.1.2): a proxy that compresses makes our tags weak.
+_WEAK = re.compile(r"\s+|W/(?=\")")
 _VERSION_TAG = re.compile(r'"v([1-9][0-9]{0,15})-[0-9a-f]+"')
 
 
@@ -44,7 +47,7 @@ def conditional(
     """The answer with its strong ETag, or 304 and no body where If-None-Match names it."""
     every = {"ETag": etag, **(headers or {})}
     offered = request.environ.get("HTTP_IF_NONE_MATCH")
-    if offered and (offered.strip() == "*" or etag in re.split(r"\s*,\s*", offered.strip())):
+    if offered and (offered.strip() == "*" or etag in _WEAK.sub("", offered).split(",")):
         response = Response(status=304, headers=every)
         response.headers.pop("Content-Type", None)
         return response
@@ -57,7 +60,7 @@ def next_link(cursor: str | None) -> dict[str, str]:
         return {}
     query = request.query_string.decode("ascii", "replace")
     kept = [p for p in query.split("&") if p and not p.startswith(("cursor=", "skip=", "offset="))]
-    target = f"{request.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
+    target = f"{request.script_root}{request.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
     return {"Link": f'<{target}>; rel="next"'}
 
 
@@ -66,12 +69,18 @@ class CursorSeal:
     bound to the list they came from."""
 
     def __init__(self, user_id: int, book_id: int) -> None:
-        self._cipher = Cipher(0, keyring().purpose("cursor"))
+        self._key = keyring().purpose("cursor")
+        self._cipher = Cipher(0, self._key)
         self._place = ("cursor", user_id, book_id)
 
     def seal(self, values: list[Any], listing: str) -> str:
         """A cursor for the position after the row with these values."""
-        sealed = self._cipher.seal(orjson.dumps([listing, values]), *self._place)
+        text = orjson.dumps([listing, values])
+        # The same position gives the same cursor, or equal ETags would stand for unequal bytes.
+        nonce = hmac.digest(
+            self._key, b"nonce|%b|%b" % (repr(self._place).encode(), text), "sha256"
+        )
+        sealed = self._cipher.seal(text, *self._place, nonce=nonce[:12])
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, cursor: str, listing: str) -> list[Any]:
@@ -86,9 +95,11 @@ class CursorSeal:
         return values
 
 
-def version_tag(version: int) -> str:
-    """The strong ETag of an object: its version and the build that renders it."""
-    return f'"v{version}-{build()}"'
+def version_tag(version: int, body: bytes = b"") -> str:
+    """The strong ETag of an object: its version and the build that renders it. Where the body
+    also shows what has no version, such as a count, it must be given."""
+    digest = hashlib.blake2b(body, digest_size=4).hexdigest() if body else ""
+    return f'"v{version}-{build()}{digest}"'
 
 
 def list_tag(*parts: bytes) -> str:
@@ -102,7 +113,12 @@ def list_tag(*parts: bytes) -> str:
 
 def expected_version() -> tuple[int, ...] | None:
     """The versions If-Match accepts; None where it is absent or `*`. Only the version counts, so
-    that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1)."""
+    that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1).
+
+    Ids are given by the server, so `If-None-Match: *`, create only, can never hold for one.
+    """
+    if request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*":
+        raise PreconditionFailed(detail="If-None-Match: * asks to create, which POST does here.")
     header = request.environ.get("HTTP_IF_MATCH")
     if header is None or header.strip() == "*":
         return None

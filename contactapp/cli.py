@@ -18,7 +18,7 @@ from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
 from .http import loaded
-from .keyring import WrongMasterKey
+from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
 from .users.service import find_credentials
 
@@ -69,7 +69,7 @@ def users_create(email: str, username: str | None, admin: bool, password_stdin: 
     given = {"email": email, "password": password}
     if username:
         given["username"] = username
-    with _app().app_context():
+    with _ready_app().app_context():
         fields = loaded(Registration(), given)
         role = "admin" if admin else "user"
         user = auth_service.register(fields, role=role, verified=True)
@@ -87,7 +87,7 @@ def books() -> None:
 @click.option("--role", type=click.Choice(["viewer", "editor"]), default="viewer")
 def books_share(owner: str, user: str, role: str) -> None:
     """Let USER use OWNER's address book (addresses or user names)."""
-    with _app().app_context():
+    with _ready_app().app_context():
         books_service.share_book(_user_id(owner), _user_id(user), role)
     click.echo(f"{user} may use the book of {owner} as {role}.")
 
@@ -97,7 +97,7 @@ def books_share(owner: str, user: str, role: str) -> None:
 @click.argument("user")
 def books_unshare(owner: str, user: str) -> None:
     """End USER's use of OWNER's address book."""
-    with _app().app_context():
+    with _ready_app().app_context():
         books_service.unshare_book(_user_id(owner), _user_id(user))
     click.echo(f"{user} may no longer use the book of {owner}.")
 
@@ -138,6 +138,13 @@ def _app() -> Flask:
     return create_app(load())
 
 
+def _ready_app() -> Flask:
+    """An application whose database is fit to be used."""
+    app = _app()
+    startup.check(app)
+    return app
+
+
 def _user_id(login: str) -> int:
     found = find_credentials(login)
     if found is None:
@@ -155,7 +162,7 @@ def main() -> None:
     except AppError as error:
         lines = [f"{e.pointer or 'body'}: {e.detail}" for e in error.errors]
         sys.exit("\n".join([f"contactapp: {error.detail}", *lines]))
-    except (ConfigError, StartError, WrongMasterKey, LookupError, DatabaseFailure) as error:
+    except (ConfigError, StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:
         sys.exit(f"contactapp: {error}")
 
 

@@ -37,9 +37,12 @@ class Cipher:
         self._header = bytes([VERSION]) + key_id.to_bytes(4, "big")
         self._aead = AESGCM(key)
 
-    def seal(self, plaintext: bytes, *place: object) -> bytes:
-        """Seal for a place such as ``("contact", "sealed", book_id, uid)``."""
-        nonce = os.urandom(_NONCE_BYTES)
+    def seal(self, plaintext: bytes, *place: object, nonce: bytes | None = None) -> bytes:
+        """Seal for a place such as ``("contact", "sealed", book_id, uid)``.
+
+        A `nonce` of one's own must be a keyed hash of place and plaintext, never used for others.
+        """
+        nonce = nonce or os.urandom(_NONCE_BYTES)
         return self._header + nonce + self._aead.encrypt(nonce, plaintext, self._associated(place))
 
     def open(self, blob: bytes, *place: object) -> bytes:

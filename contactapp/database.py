@@ -7,6 +7,7 @@ Reads go through `lane()` (see `read_lane`). Writes go through functions marked
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -121,12 +122,14 @@ def _writers_turn() -> Iterator[None]:
     if not own.is_sqlite:
         yield
         return
+    engines.patience.until = time.monotonic() + own.busy_timeout
     if not own.writer.acquire(timeout=own.busy_timeout):
         raise DatabaseBusy("the writers of this process queue for longer than we wait")
     try:
         yield
     finally:
         own.writer.release()
+        engines.patience.until = 0.0
 
 
 def constraint_of(error: IntegrityError) -> str:

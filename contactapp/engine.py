@@ -6,7 +6,9 @@ psycopg 3 with a lock timeout. `problems` says what differs from that on a live 
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ except ImportError:  # no wheel for this platform
 
 SAFE_SQLITE = (3, 51, 3)
 SUPPORTED_POSTGRESQL = range(15, 19)
+patience = threading.local()  # `until`: when this thread's writer gives up, in monotonic seconds
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "glusterfs", "fuse.sshfs"}
 _SQLITE_DURABLE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 _POSTGRESQL_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
@@ -58,7 +61,6 @@ def failure_of(error: BaseException | None) -> Exception | None:
     """Translate a driver's error into one of ours, or None where it is a fault of the program."""
     state = getattr(error, "sqlstate", None)
     name = getattr(error, "sqlite_errorname", "") or ""
-    text = str(error)
     if state in {"40001", "40P01"}:
         return RetryTransaction()
     if state == "55P03" or name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -69,8 +71,10 @@ def failure_of(error: BaseException | None) -> Exception | None:
         return DatabaseFull("the database cannot be written")
     if name.startswith("SQLITE_CANTOPEN") or (state or "")[:2] in {"08", "57", "53"}:
         return DatabaseUnavailable("the database is not reachable")
-    # psycopg reports a lost or refused connection as OperationalError without a state.
-    if type(error).__module__.startswith("psycopg") and state is None and "connection" in text:
+    # psycopg reports a lost, refused or unresolved connection without a state.
+    lost = {"OperationalError", "ConnectionTimeout", "InterfaceError"}
+    kind = type(error)
+    if kind.__module__.startswith("psycopg") and state is None and kind.__name__ in lost:
         return DatabaseUnavailable("the database is not reachable")
     return None
 
@@ -111,6 +115,10 @@ def bind_events(engine: Engine, busy_timeout_seconds: int) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
+        # What is left of the time that this writer may wait, part of which it spent in the queue.
+        left = max(0.0, getattr(patience, "until", 0.0) - time.monotonic())
+        milliseconds = math.ceil(left * 1000) or busy_timeout_seconds * 1000
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
         # IMMEDIATE takes the write lock at once: a deferred transaction that reads first and
         # writes later fails without waiting when another writer came in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -19,7 +19,6 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
-from werkzeug.routing import ValidationError as NoMatch
 
 from . import strict_json
 from .actor import Actor
@@ -34,6 +33,8 @@ from .errors import (
 
 View = TypeVar("View", bound=Callable[..., Any])
 MAX_ID = 2**53 - 1
+MAX_FIELDS = 1000
+FORM = "application/x-www-form-urlencoded"
 
 # marshmallow's own sentences, by which its errors get a stable code.
 _CODES_BY_MESSAGE = {
@@ -79,16 +80,16 @@ def request_id() -> str:
 
 
 class IdConverter(BaseConverter):
-    """A positive integer up to 2^53-1 in ASCII digits without leading zero; werkzeug's own takes
-    `007` and other scripts' digits."""
+    """A positive integer below 2^53 in ASCII digits without leading zero; werkzeug's own takes
+    `007` and other scripts' digits.
 
-    regex = "[1-9][0-9]{0,15}"
+    Ids from 9e15 on are never given out. Refusing in to_python instead would answer 405.
+    """
+
+    regex = "[1-9][0-9]{0,14}|[1-8][0-9]{15}"
 
     def to_python(self, value: str) -> int:
-        number = int(value)
-        if number > MAX_ID:
-            raise NoMatch
-        return number
+        return int(value)
 
 
 class PlainInteger(fields.Integer):
@@ -126,6 +127,7 @@ class Blueprint(SmorestBlueprint):
                 return view(parsed_query(instance, request.query_string), *args, **kwargs)
 
             checked.takes_query = True  # type: ignore[attr-defined]
+            checked.takes_book = "book" in instance.fields  # type: ignore[attr-defined]
             return _documented(checked, {"in": "query", "schema": schema})
 
         return decorate
@@ -148,7 +150,7 @@ class Blueprint(SmorestBlueprint):
 
             _documented(checked, {"in": "json", "schema": schema, "required": True})
             if form is not None:
-                content = {"application/x-www-form-urlencoded": {"schema": form}}
+                content = {FORM: {"schema": form}}
                 _manual_doc(checked, requestBody={"content": content})
             return checked  # type: ignore[return-value]
 
@@ -176,31 +178,54 @@ def read_json() -> Any:
     """The request's JSON body. Raises 415, 413, 400 or 422 (see strict_json)."""
     if not request.is_json:
         raise UnsupportedMediaType(detail=f"Send the body as {JSON}.")
-    try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise TooLarge() from None
-    return strict_json.parse(raw)
+    return strict_json.parse(_raw_body())
 
 
 def read_form() -> dict[str, str]:
     """The request's form body, each name once. Raises 415, 413, 400 or 422."""
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType(detail=f"Send the body as {JSON} or as a form.")
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(detail=f"Send the body as {JSON} or {FORM}.")
+    raw = _raw_body()
+    if raw.count(b"&") >= MAX_FIELDS:
+        raise TooLarge(detail=f"A form has at most {MAX_FIELDS} fields.")
     found: dict[str, str] = {}
-    for name, values in request.form.lists():
-        if len(values) > 1:
-            raise BadRequest(detail=f"The form has {name!r} more than once.")
-        if not strict_json.is_storable(name + values[0]):
-            raise InvalidFields.one(f"/{name}", "invalid_text", "Contains NUL or a surrogate.")
-        found[name] = values[0]
+    for name, value in _pairs(raw):
+        if name in found:
+            raise BadRequest(detail="The form has a field more than once.")
+        if not strict_json.is_storable(name + value):
+            raise InvalidFields.one(
+                f"/{_escaped(name)}", "invalid_text", "Contains NUL or a surrogate."
+            )
+        found[name] = value
     return found
+
+
+def _raw_body() -> bytes:
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise TooLarge() from None
+    # A body that does not say its length is cut off at the limit without an error.
+    if request.content_length is None and len(raw) >= (request.max_content_length or MAX_ID):
+        raise TooLarge()
+    return raw
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query string or form. Raises BadRequest for what is not ASCII
+    percent-encoding of UTF-8; werkzeug would put U+FFFD in its place."""
+    try:
+        return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise BadRequest(detail="Not percent-encoded UTF-8.") from None
 
 
 def loaded(schema: Schema, data: Any) -> dict[str, Any]:
     """Check data against a schema; raise InvalidFields with every error at once."""
     if not isinstance(data, Mapping):
         raise BadRequest(detail="The body must be a JSON object.")
+    if len(data) > MAX_FIELDS:  # each unknown one would be an error to keep
+        raise InvalidFields.one("", "too_many", f"At most {MAX_FIELDS} fields.")
     try:
         return schema.load(data)
     except ValidationError as error:
@@ -239,14 +264,8 @@ def _by_data_key(schema: Schema) -> dict[str, fields.Field]:
 
 
 def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
-    try:
-        pairs = parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
-        )
-    except (UnicodeDecodeError, ValueError):
-        raise BadRequest(detail="The query string is not percent-encoded UTF-8.") from None
     data: dict[str, Any] = {}
-    for name, value in pairs:
+    for name, value in _pairs(raw):
         field = _by_data_key(schema).get(name)
         if field is None:
             raise BadRequest(

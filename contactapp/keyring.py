@@ -2,7 +2,7 @@
 
 One random key per book and per user, and one per purpose (blind index, cursors, change chain and
 so on). Only wrapped keys are stored, so rotating a master key re-wraps rows and changes nothing
-else; destroying a key's row erases what it sealed.
+else; what a key sealed is erased with it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class WrongMasterKey(Exception):
     """None of the configured master keys opens this database's keys."""
 
 
+class MissingKey(Exception):
+    """The database lacks one of the installation's keys: it was not brought up to date."""
+
+
 class Keyring:
     """Opens keys with the master keys and keeps them, the least recently used go first."""
 
@@ -73,12 +77,12 @@ class Keyring:
         return self.keep(key_id, self._unwrap(*row))
 
     def purpose(self, name: str) -> bytes:
-        """The raw key of one of PURPOSES. Raises WrongMasterKey or LookupError (not migrated)."""
+        """The raw key of one of PURPOSES. Raises WrongMasterKey or MissingKey (not migrated)."""
         key = self._purposes.get(name)
         if key is None:
             row = self._lane.one(_BY_PURPOSE, (name,))
             if row is None:
-                raise LookupError(f"the database has no {name} key: run `contactapp db upgrade`")
+                raise MissingKey(f"the database has no {name} key: run `contactapp db upgrade`")
             key = self._purposes[name] = self._unwrap(*row)
         return key
 
@@ -141,11 +145,14 @@ def create_purpose_keys() -> None:
 @write_transaction
 def _create_missing_keys() -> None:
     present = set(db.session.scalars(db.select(Key.purpose)))
+    if "canary" in present:  # a key wrapped with a wrong master key could never be opened again
+        keyring().purpose("canary")
     for purpose in PURPOSES:
         if purpose not in present:
             create_key(purpose)
 
 
-def check_canary() -> None:
-    """Open the canary key. Raises WrongMasterKey or LookupError."""
-    keyring().purpose("canary")
+def check_purpose_keys() -> None:
+    """Open every key of the installation, the canary first. Raises WrongMasterKey or MissingKey."""
+    for purpose in PURPOSES:
+        keyring().purpose(purpose)

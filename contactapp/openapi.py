@@ -61,6 +61,9 @@ class Contract(Api):
         component = {"description": "A problem", "content": content}
         self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, component, lazy=True)
 
+    def _register_pagination_header(self) -> None:
+        """Our pages say in their bodies where they go on."""
+
     def _register_error_handlers(self) -> None:
         """Ours are in `problems`, for every route and not only the documented ones."""
 
@@ -90,7 +93,7 @@ def _document(contract: Contract) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in _OPERATIONS:
-                for status in _failures(path, operation):
+                for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
     return document
 

@@ -31,6 +31,8 @@ class Sql:
 _BEGIN_SNAPSHOT_SQLITE = Sql("BEGIN")
 _BEGIN_SNAPSHOT_POSTGRESQL = Sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _COMMIT = Sql("COMMIT")
+_BUSY_AT_ONCE_SQLITE = Sql("PRAGMA busy_timeout = 0")
+_BUSY_AT_ONCE_POSTGRESQL = Sql("SET lock_timeout = 10")  # milliseconds; 0 would be for ever
 
 
 class _Opened:
@@ -73,6 +75,14 @@ class ReadLane:
     def all(self, sql: Sql, parameters: Sequence[Any] = ()) -> list[Any]:
         """Every row as a tuple."""
         return self._run(sql, parameters).fetchall()
+
+    def write_unless_busy(self, sql: Sql, parameters: Sequence[Any]) -> None:
+        """Run one small statement of its own, which may be lost: raises DatabaseBusy at once where
+        another writer is at work."""
+        self._run(_BUSY_AT_ONCE_SQLITE if self._is_sqlite else _BUSY_AT_ONCE_POSTGRESQL, ())
+        self._run(sql, parameters)  # a failure closes the connection, so nothing is left set
+        name = "PRAGMA busy_timeout =" if self._is_sqlite else "SET lock_timeout ="
+        self._run(Sql(f"{name} {self._busy_timeout * 1000}"), ())
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from . import triggers
 from .config import Settings
 from .database import Database, Sql, database
 from .engine import DatabaseFailure
-from .keyring import WrongMasterKey, check_canary, create_purpose_keys
+from .keyring import MissingKey, WrongMasterKey, check_purpose_keys, create_purpose_keys
 
 log = logging.getLogger("contactapp")
 
@@ -50,7 +50,7 @@ def upgrade(app: Flask) -> None:
             with _one_at_a_time(own):
                 flask_migrate.upgrade(directory=MIGRATIONS)
                 create_purpose_keys()
-            check_canary()
+            check_purpose_keys()
         finally:
             own.engine.dispose()  # with it goes the advisory lock, whatever happened
             own.lane.close()
@@ -76,6 +76,7 @@ def _one_at_a_time(own: Database) -> Iterator[None]:
         yield
         return
     with own.engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = 0; SET statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _UPGRADE_LOCK})
         connection.commit()
         yield
@@ -99,8 +100,8 @@ def problems(app: Flask) -> list[str]:
             for name in sorted(missing)
         ]
         try:
-            check_canary()
-        except (WrongMasterKey, LookupError) as error:
+            check_purpose_keys()
+        except (WrongMasterKey, MissingKey) as error:
             found.append(str(error))
         return found
 

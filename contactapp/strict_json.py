@@ -36,9 +36,7 @@ def parse(raw: bytes) -> Any:
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise BadRequest(detail="The body starts with a byte order mark; send plain UTF-8.")
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and not _is_shallow(raw):
-        raise BadRequest(
-            detail=f"The body is nested deeper than {MAX_DEPTH} levels, or its brackets do not match."
-        )
+        raise BadRequest(detail=f"Brackets do not match, or nest deeper than {MAX_DEPTH} levels.")
     try:
         value = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:

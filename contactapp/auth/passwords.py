@@ -32,7 +32,7 @@ MIN_LENGTH = 8
 MAX_LENGTH = 256
 PRODUCT = "contactapp"
 
-# NFC shrinks text by a factor of three at most (Hangul); anything longer than
+# NFC shrinks text to a quarter at most; anything longer than
 # this is too long however it is normalised, and is not even normalised.
 _RAW_LIMIT = 4 * MAX_LENGTH
 _SHORTEST_CONTEXT_WORD = 3
@@ -86,7 +86,7 @@ class PasswordHasher:
             raise ValueError("a pepper's id must not be empty or contain '$'")
         if not 4 <= cost <= 31:
             raise ValueError("bcrypt's cost must be from 4 to 31")
-        slots = _usable_cores() if concurrency is None else concurrency
+        slots = usable_cores() if concurrency is None else concurrency
         if slots < 1:
             raise ValueError("at least one password must be hashed at a time")
         self._newest = peppers[0].id
@@ -233,7 +233,7 @@ def _dummy_hash(cost: int) -> str:
     return bcrypt.gensalt(cost).decode("ascii") + made_up
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

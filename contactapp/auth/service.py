@@ -107,6 +107,15 @@ def sign_in(login: str, password: str, client: Client) -> TokenPair:
     Raises Unauthenticated (`invalid_credentials`), the same whether the account is unknown, the
     password wrong or the account disabled, after the same work.
     """
+    # Twice, because a parallel sign-in may have renewed an old hash while this one checked it.
+    pair = _sign_in(login, password, client) or _sign_in(login, password, client)
+    if pair is None:
+        raise Unauthenticated("invalid_credentials")
+    return pair
+
+
+def _sign_in(login: str, password: str, client: Client) -> TokenPair | None:
+    """None where the stored hash changed while the password was checked against it."""
     found = find_credentials(login)
     matches = hasher().verify(password, found.password_hash if found else None)
     if found is None or not matches or not found.active:
@@ -118,11 +127,16 @@ def sign_in(login: str, password: str, client: Client) -> TokenPair:
 
 
 @write_transaction
-def _open_session(user_id: int, checked: str, fresh: str | None, client: Client) -> TokenPair:
+def _open_session(
+    user_id: int, checked: str, fresh: str | None, client: Client
+) -> TokenPair | None:
     """Insert the session, unless the password was changed while it was being checked."""
-    user = db.session.get(User, user_id, with_for_update={"read": True})
-    if user is None or user.password_hash != checked or not user.active:
+    # A shared lock suffices to insert, but two that share one could not both write the hash.
+    user = db.session.get(User, user_id, with_for_update={"read": fresh is None})
+    if user is None or not user.active:
         raise Unauthenticated("invalid_credentials")
+    if user.password_hash != checked:
+        return None
     if fresh is not None:
         user.password_hash = fresh
     now, limits = clock.now_ms(), settings()

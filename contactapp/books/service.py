@@ -13,8 +13,8 @@ from .. import clock
 from ..actor import Actor
 from ..changes.service import create_stream
 from ..contacts.card import Meta, render
-from ..database import Sql, database, db, lane, write_transaction
-from ..errors import InvalidFields, NotFound
+from ..database import Sql, constraint_of, database, db, lane, write_transaction
+from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
 from .models import Book, BookMember
 from .view import ViewCache
@@ -85,7 +85,9 @@ def share_book(owner_id: int, user_id: int, role: str) -> None:
     row = {"book_id": book_id, "user_id": user_id, "role": role, "created_at": clock.now_ms()}
     try:
         db.session.execute(insert(BookMember), row)
-    except IntegrityError:
+    except IntegrityError as error:
+        if "pk_book_member" in constraint_of(error) or "book_member." in constraint_of(error):
+            raise Conflict(detail="Somebody else shares this book right now.") from None
         raise NotFound(detail="There is no such user.") from None
 
 

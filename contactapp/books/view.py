@@ -31,7 +31,9 @@ ALL_ROWS = Sql(f"{_COLUMNS} ORDER BY id")
 ONE_ROW = Sql(f"{_COLUMNS} AND id = ?")
 _BATCH = 500
 _TURNS = 64  # locks shared by all books: a lock per book would never be freed safely
-_ROW_OVERHEAD = 400  # bytes a row costs besides its JSON: objects, dict slot, list slot
+_ORDERS = 8
+# Bytes that a row costs besides its JSON: objects, and slots in a dict and in every order.
+_ROW_OVERHEAD = 400 + 8 * _ORDERS
 
 
 class Row(NamedTuple):
@@ -63,11 +65,14 @@ class BookView:
         return self.rows.get(contact_id)
 
     def order(self, name: Any, make: Callable[[BookView], Any]) -> Any:
-        """A sort order, made at its first use and kept with the view. Two threads may both make
-        it; they make the same."""
+        """A sort order, made at its first use and kept with the view, the oldest of too many
+        dropped. Two threads may both make it; they make the same."""
         found = self._orders.get(name)
         if found is None:
-            found = self._orders[name] = make(self)
+            found = make(self)
+            if len(self._orders) >= _ORDERS:
+                self._orders.pop(next(iter(self._orders), None), None)
+            self._orders[name] = found
         return found
 
     def after(self, contact_id: int) -> int:

@@ -28,6 +28,7 @@ LINES = {
 }
 MAX_NAME = 405  # the longest computed one, so that it can be sent back
 MAX_CUSTOM_FIELDS = 100
+SORTED_CHARACTERS = 64
 READ_ONLY = (
     "id",
     "uid",
@@ -132,9 +133,13 @@ def is_partial_date(text: str) -> bool:
 
 
 def sort_key(value: Any) -> tuple[Any, ...]:
-    """A key that puts accents beside their letters and ignores case, ties by the exact text."""
+    """A key that puts accents beside their letters and ignores case, ties by the exact text.
+
+    The first 64 characters decide, so that a cursor stays short enough for a URL.
+    """
     if isinstance(value, str):
-        return (fold(value), value)
+        start = value[:SORTED_CHARACTERS]
+        return (fold(start), start)
     return (value,)
 
 

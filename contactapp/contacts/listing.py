@@ -10,7 +10,7 @@ import orjson
 
 from ..answers import CursorSeal
 from ..books.view import BookView, Row
-from .card import sort_key
+from .card import SORTED_CHARACTERS, sort_key
 
 BY_ID = ("id",)
 
@@ -84,7 +84,8 @@ def _values(row: Row, sort: tuple[str, ...]) -> list[Any]:
     if sort == BY_ID:
         return [row.id]
     card = orjson.loads(row.body)
-    return [*(card[name.lstrip("-")] for name in sort), row.id]
+    values = (card[name.lstrip("-")] for name in sort)
+    return [*(v[:SORTED_CHARACTERS] if isinstance(v, str) else v for v in values), row.id]
 
 
 def _position(view: BookView, ids: list[int], sort: tuple[str, ...], values: list[Any]) -> int:

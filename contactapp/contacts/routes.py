@@ -28,7 +28,8 @@ contacts = Blueprint("contacts", __name__, description="The contacts of an addre
 def list_contacts(query: dict[str, Any]) -> Response:
     """List the contacts of the book"""
     head, page = service.list_contacts(actor(), query)
-    return conditional(list_tag(head, request.query_string), page.body, next_link(page.next_cursor))
+    tag = list_tag(head, request.query_string, b"%d" % actor().user_id)  # cursors are the user's
+    return conditional(tag, page.body, next_link(page.next_cursor))
 
 
 @contacts.route("/contacts", methods=["POST"])
@@ -39,7 +40,7 @@ def create_contact(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Add a contact"""
     stored = service.create_contact(actor(), actor().book, fields)
     book = f"?book={query['book']}" if "book" in query else ""
-    location = f"{request.path.rstrip('/')}/{stored.meta.id}{book}"
+    location = f"{request.script_root}{request.path.rstrip('/')}/{stored.meta.id}{book}"
     return _contact(stored, 201, {"Location": location})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from flask import Response
 
-from ..answers import answer_object, conditional, expected_version, version_tag
+from ..answers import answer, conditional, expected_version, version_tag
 from ..http import Blueprint, actor, versioned
 from . import service
 from .schemas import ProfilePatch, User
@@ -28,10 +29,13 @@ def show_me() -> Response:
 def patch_me(patch: dict[str, Any]) -> Response:
     """Change one's own profile; null clears a field"""
     service.patch_profile(actor(), patch, expected_version())
-    return own_account()
+    user = service.show_user(actor().user_id)
+    body = orjson.dumps(user)
+    return answer(body, headers={"ETag": version_tag(user["version"], body)})
 
 
 def own_account() -> Response:
     """The actor's account, as `/users/me` and `/auth/me` answer it."""
     user = service.show_user(actor().user_id)
-    return conditional(version_tag(user["version"]), lambda: answer_object(user).get_data())
+    body = orjson.dumps(user)
+    return conditional(version_tag(user["version"], body), lambda: body)

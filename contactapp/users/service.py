@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import clock
@@ -21,6 +22,7 @@ from ..keyring import create_key, keyring
 from .identity import canonical_username, parse_email
 from .models import User
 
+MAX_LOGIN = 320  # characters, as the schema says; more could not be normalised cheaply
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
 _BY_EMAIL = Sql("SELECT id, password_hash, active FROM users WHERE email_index = ?")
@@ -40,7 +42,13 @@ _TAKE = (
 _RELEASE = (
     update(User)
     .where(User.id == bindparam("user"))
-    .values(contact_count=User.contact_count - bindparam("count"))
+    # A count that is wrong all the same must not keep anybody from deleting.
+    .values(
+        contact_count=case(
+            (User.contact_count >= bindparam("count"), User.contact_count - bindparam("count")),
+            else_=0,
+        )
+    )
 )
 _USAGE = select(_allowed, User.contact_count).where(User.id == bindparam("user"))
 
@@ -92,7 +100,7 @@ def create_user(
 def find_credentials(login: str) -> Credentials | None:
     """The account that an address or user name means, or None."""
     try:
-        if "@" in login:
+        if "@" in unicodedata.normalize("NFKC", login[:MAX_LOGIN]):
             row = lane().one(_BY_EMAIL, (_index("email", parse_email(login)[1]),))
         else:
             row = lane().one(_BY_USERNAME, (_index("username", canonical_username(login)),))

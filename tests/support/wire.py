@@ -21,9 +21,7 @@ class Wire:
         """A request below /api/v1, with a bearer token where one is given."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         path = f"/api/v1{path}"
-        answer = requests.request(
-            method, self.url + path, headers=headers, timeout=60, **kwargs
-        )
+        answer = requests.request(method, self.url + path, headers=headers, timeout=60, **kwargs)
         answer.get_data = lambda: answer.content
         check(self._document, method, path.partition("?")[0], answer)
         return answer

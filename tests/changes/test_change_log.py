@@ -1,0 +1,211 @@
+"""Every write of a book leaves exactly one change row, and nothing else leaves any."""
+
+import hashlib
+import re
+
+import orjson
+import pytest
+
+from contactapp import clock
+from contactapp.changes.service import ChangeLog, next_head
+from contactapp.database import Sql, lane
+from contactapp.keyring import keyring
+from tests.support.cast import refused
+from tests.support.stored import book_state, contact_row, set_user
+
+COLUMNS = (
+    "stream_id, seq, at, actor_id, token_id, request_id, operation_id, entity, entity_id, op, "
+    "version, changed_fields, sealed_hash"
+)
+_BOOK = Sql("SELECT stream_id, key_id FROM book WHERE id = ?")
+_CHANGES = Sql(f"SELECT {COLUMNS}, sealed, head FROM change WHERE stream_id = ? ORDER BY seq")
+START = {"first_name": "Grace", "company": "Navy", "custom_fields": {"secret key": "x"}}
+
+# Every mutating route of a book: the request, and what the one row must then say.
+DEEDS = {
+    ("POST", "/contacts"): (
+        {"first_name": "Ada", "starred": True, "custom_fields": {"secret key": 1}},
+        ("create", 1, "custom_fields first_name starred"),
+    ),
+    ("PUT", "/contacts/<id:contact_id>"): (
+        {"first_name": "Grace", "last_name": "Hopper", "custom_fields": {"secret word": 2}},
+        ("update", 2, "company custom_fields last_name"),
+    ),
+    ("PATCH", "/contacts/<id:contact_id>"): (
+        {"company": None, "nickname": "G", "custom_fields": {"secret key": None}},
+        ("update", 2, "company custom_fields nickname"),
+    ),
+    ("DELETE", "/contacts/<id:contact_id>"): (
+        None,
+        ("delete", 2, "company custom_fields first_name"),
+    ),
+}
+
+
+def log_of(person):
+    """The rows of a person's book, each checked against the chain and opened."""
+    with person.app.app_context():
+        stream_id, key_id = lane().one(_BOOK, (person.book_id,))
+        chain, cipher = keyring().purpose("chain"), keyring().cipher(key_id)
+        rows, head = [], b"\0" * 32
+        for *values, sealed, head_here in lane().all(_CHANGES, (stream_id,)):
+            row = dict(zip(COLUMNS.split(", "), values, strict=True))
+            assert row["seq"] == len(rows) + 1
+            assert hashlib.sha256(sealed).digest() == row["sealed_hash"]
+            head = next_head(chain, head, row)
+            assert head == head_here
+            opened = cipher.open(sealed, "change", "sealed", stream_id, row["seq"])
+            rows.append({**row, **orjson.loads(opened)})
+    assert book_state(person)[:2] == (len(rows), head)
+    return rows
+
+
+def do(deed, person, contact, body=None, **kwargs):
+    """Ask for a deed on a contact; `body` instead of the one that changes something."""
+    method, rule = deed
+    path = re.sub("<id:.*>", str(contact["id"]), rule)
+    return person.request(method, path, json=body or DEEDS[deed][0], **kwargs)
+
+
+@pytest.fixture(params=DEEDS, ids=lambda deed: deed[0])
+def deed(request):
+    return request.param
+
+
+@pytest.fixture
+def contact(alice):
+    return alice.contact(**START)
+
+
+def test_every_mutating_route_of_a_book_is_swept(app):
+    rules = {
+        (method, rule.rule.removeprefix("/api/v1"))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if not rule.rule.startswith(("/api/v1/auth/", "/api/v1/users/"))
+    }
+    assert rules == set(DEEDS)
+
+
+def test_a_write_leaves_exactly_one_row_that_tells_it(alice, contact, deed, monkeypatch):
+    now = clock.now_ms() + 1000
+    monkeypatch.setattr(clock, "now_ms", lambda: now)
+    answer = do(deed, alice, contact, headers={"X-Request-ID": "a-request-of-alice"})
+    assert answer.status_code in {200, 201, 204}
+    made, row = log_of(alice)
+    op, version, fields = DEEDS[deed][1]
+    assert (row["op"], row["version"], row["changed_fields"]) == (op, version, fields)
+    assert (row["actor_id"], row["request_id"], row["at"]) == (alice.id, "a-request-of-alice", now)
+    target = answer.json["id"] if op == "create" else contact["id"]
+    assert (row["entity"], row["entity_id"]) == ("contact", target)
+    assert row["before"] == (None if op == "create" else made["after"])
+    shown = answer.json if answer.data else None
+    assert (row["after"] is None) == (op == "delete")
+    assert row["after"] is None or all(shown[key] == row["after"][key] for key in row["after"])
+
+
+def test_the_names_of_custom_fields_are_not_in_the_plain_columns(app, alice, contact, deed):
+    do(deed, alice, contact)
+    with app.app_context():
+        stream_id, _ = lane().one(_BOOK, (alice.book_id,))
+        for row in lane().all(_CHANGES, (stream_id,)):
+            assert "secret" not in str(row[:-2])  # all but the blob and the head
+            assert b"secret" not in row[-2]
+
+
+def test_a_row_is_attributed_to_who_wrote_and_chained_in_the_owners_book(cast):
+    made = cast.alice.contact(**START)
+    query = f"?book={cast.alice.book_id}"
+    cast.carol.patch(f"/contacts/{made['id']}{query}", json={"nickname": "G"})
+    cast.carol.post(f"/contacts{query}", json={"nickname": "H"})
+    cast.alice.patch(f"/contacts/{made['id']}", json={"nickname": "I"})
+    actors = [row["actor_id"] for row in log_of(cast.alice)]
+    assert actors == [cast.alice.id, cast.carol.id, cast.carol.id, cast.alice.id]
+    assert log_of(cast.carol) == []
+
+
+def test_a_long_story_is_one_chain(alice):
+    for n in range(8):
+        made = alice.contact(nickname=f"n{n}")
+        alice.patch(f"/contacts/{made['id']}", json={"nickname": f"m{n}"})
+        alice.delete(f"/contacts/{made['id']}")
+    ops = [(row["op"], row["version"]) for row in log_of(alice)]
+    assert ops == [("create", 1), ("update", 2), ("delete", 3)] * 8
+
+
+def unchanged(person, contact_id, act):
+    """Assert that an act leaves the log, the counts and the row alone, and return its answer."""
+    before = book_state(person), contact_row(person.app, contact_id)
+    answer = act()
+    assert (book_state(person), contact_row(person.app, contact_id)) == before
+    assert len(log_of(person)) == before[0].seq
+    return answer
+
+
+def test_a_refused_write_leaves_none(cast, deed):
+    alice = cast.alice
+    contact = alice.contact(**START)
+    method, rule = deed
+    where = "" if rule == "/contacts" else f"/{contact['id']}"
+    body = DEEDS[deed][0]
+    attempts = {
+        403: lambda: cast.eve.request(method, f"/contacts{where}?book={alice.book_id}", json=body),
+        404: lambda: cast.bob.request(method, f"/contacts{where}?book={alice.book_id}", json=body),
+        400: lambda: do(deed, alice, contact, query_string={"unknown": "1"}),
+    }
+    if body:
+        attempts[422] = lambda: do(deed, alice, contact, {"first_name": "x" * 101})
+        attempts[415] = lambda: alice.request(method, f"/contacts{where}", data="first_name=Ada")
+    if where:
+        stale = {"If-Match": '"v9-00000000"'}
+        attempts[412] = lambda: do(deed, alice, contact, headers=stale)
+    for status, attempt in attempts.items():
+        assert unchanged(alice, contact["id"], attempt).status_code == status
+
+
+def test_a_write_over_the_limit_leaves_none(alice, contact):
+    set_user(alice.app, alice.id, contact_limit=1)
+    answer = unchanged(alice, contact["id"], lambda: do(("POST", "/contacts"), alice, contact))
+    refused(answer, 403, "contact_limit_reached")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_write_that_changes_nothing_leaves_none(alice, contact, method):
+    rule = (method, "/contacts/<id:contact_id>")
+    answer = unchanged(alice, contact["id"], lambda: do(rule, alice, contact, contact))
+    assert (answer.status_code, answer.json) == (200, contact)
+    assert len(log_of(alice)) == 1
+
+
+def test_a_write_that_fails_on_its_last_line_is_rolled_back_whole(
+    alice, contact, deed, monkeypatch
+):
+    append = ChangeLog.append
+
+    def append_and_fail(self, *args):
+        append(self, *args)
+        raise RuntimeError("after everything was written")
+
+    monkeypatch.setattr(ChangeLog, "append", append_and_fail)
+    answer = unchanged(alice, contact["id"], lambda: do(deed, alice, contact))
+    refused(answer, 500, "internal_error")
+    monkeypatch.undo()
+    assert alice.get("/contacts").json["items"] == [contact]
+    assert do(deed, alice, contact).status_code in {200, 201, 204}  # and no lock is left behind
+    assert len(log_of(alice)) == 2
+
+
+def test_reading_leaves_none(alice, contact):
+    for path in ("/contacts", f"/contacts/{contact['id']}", "/books", "/users/me"):
+        answer = unchanged(alice, contact["id"], lambda path=path: alice.get(path))
+        assert answer.status_code == 200
+
+
+def test_a_head_covers_the_one_before_and_every_column():
+    names = COLUMNS.split(", ")
+    row = {name: number for number, name in enumerate(names)} | {"sealed_hash": b"hash"}
+    others = [{**row, name: 99} for name in names if name != "sealed_hash"]
+    others.append({**row, "sealed_hash": b"another"})
+    heads = {next_head(b"key", b"previous", other) for other in [row, *others]}
+    heads |= {next_head(b"key", b"another", row), next_head(b"another", b"previous", row)}
+    assert len(heads) == len(others) + 3

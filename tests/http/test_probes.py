@@ -1,0 +1,129 @@
+"""`/healthz` and `/readyz`: green, and red with a reason."""
+
+import base64
+import os
+
+import pytest
+from sqlalchemy import text
+
+from contactapp import create_app, startup
+from contactapp.config import load
+from contactapp.database import database
+from tests.conftest import FAST
+
+
+def probe(app, path):
+    answer = app.test_client().get(path)
+    assert answer.headers["Content-Type"] == "application/json"
+    return answer.status_code, answer.json
+
+
+def reasons(app):
+    """Why the application is not ready; it lives all the same."""
+    assert probe(app, "/healthz") == (200, {"status": "ok"})
+    status, body = probe(app, "/readyz")
+    assert status == 503
+    assert body.keys() == {"status", "problems"}
+    assert body["status"] == "unready"
+    return body["problems"]
+
+
+def assert_ready(app):
+    assert probe(app, "/readyz") == (200, {"status": "ready", "problems": []})
+
+
+def statement(app, sql):
+    with app.app_context(), database().engine.begin() as connection:
+        connection.execute(text(sql))
+
+
+@pytest.fixture
+def make(new_database, tmp_path):
+    """An application whose database nobody prepared."""
+    made = []
+
+    def application(url, **settings):
+        given = {**FAST, "DATABASE_URL": url, "INSTANCE_PATH": str(tmp_path), **settings}
+        made.append(create_app(load(given, environ={})))
+        return made[-1]
+
+    yield application
+    for app in made:
+        with app.app_context():
+            database().engine.dispose()
+            database().lane.close_all()
+        app.extensions["contactapp.quota"].store.close()
+
+
+def test_a_migrated_database_is_ready(app):
+    assert probe(app, "/healthz") == (200, {"status": "ok"})
+    assert_ready(app)
+
+
+# OB-3
+def test_a_database_without_tables_is_not_ready(engine, make, new_database):
+    [reason] = reasons(make(new_database(engine)))
+    assert "not up to date" in reason
+    assert "contactapp db upgrade" in reason
+
+
+# OB-3
+def test_an_older_or_newer_revision_is_not_ready(own_app):
+    with own_app.app_context(), database().engine.connect() as connection:
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    statement(own_app, "UPDATE alembic_version SET version_num = 'from-the-future'")
+    assert "newer than this program" in reasons(own_app)[0]
+    statement(own_app, "DELETE FROM alembic_version")
+    assert "not up to date" in reasons(own_app)[0]
+    statement(own_app, f"INSERT INTO alembic_version VALUES ('{revision}')")
+    assert_ready(own_app)
+
+
+# OB-3
+@pytest.mark.parametrize("trigger", ["change_no_update", "change_no_delete"])
+def test_a_missing_trigger_is_not_ready_until_the_advice_is_followed(own_app, engine, trigger):
+    statement(own_app, f"DROP TRIGGER {trigger}" + (" ON change" if engine == "postgresql" else ""))
+    [reason] = reasons(own_app)
+    assert trigger in reason
+    assert "contactapp db upgrade" in reason
+    startup.upgrade(own_app)
+    assert_ready(own_app)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_disabled_trigger_is_as_bad_as_a_missing_one(own_app, engine):
+    statement(own_app, "ALTER TABLE change DISABLE TRIGGER change_no_truncate")
+    [reason] = reasons(own_app)
+    assert "change_no_truncate" in reason
+    statement(own_app, "ALTER TABLE change ENABLE TRIGGER change_no_truncate")
+    assert_ready(own_app)
+
+
+# DU-2
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_setting_that_loses_writes_is_not_ready(own_app, engine):
+    with own_app.app_context():
+        name = database().engine.url.database
+        for change, wrong in (("SET synchronous_commit = off", 1), ("RESET ALL", 0)):
+            statement(own_app, f'ALTER DATABASE "{name}" {change}')
+            database().lane.close()
+            found = probe(own_app, "/readyz")[1]["problems"]
+            assert ["synchronous_commit" in reason for reason in found] == [True] * wrong
+
+
+# OB-3, BR-4
+def test_a_wrong_master_key_is_not_ready(own_app, make):
+    given = own_app.extensions["contactapp.settings"]
+    secrets = {
+        name.upper(): ",".join(f"{s.id}:{_base64(s.value)}" for s in getattr(given, name))
+        for name in ("jwt_secrets", "password_peppers")
+    }
+    other = f"k1:{_base64(os.urandom(32))}"
+    [reason] = reasons(make(given.database_url, MASTER_KEYS=other, **secrets))
+    assert reason.startswith("CONTACTAPP_MASTER_KEYS does not open this database")
+    assert other[3:] not in reason
+    assert_ready(own_app)
+
+
+def _base64(value):
+    return base64.b64encode(value).decode()

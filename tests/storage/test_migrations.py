@@ -1,0 +1,204 @@
+"""The schema: what the models say is what the migrations make, whole or not at all."""
+
+import shutil
+
+import flask_migrate
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from contactapp import create_app, startup, triggers
+from contactapp.config import load
+from contactapp.database import database, db
+from tests.conftest import FAST
+from tests.support.cast import Person
+from tests.support.command import CONTACTAPP, finish, start
+
+NEWEST = "0001"
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "broken", "{newest}", None, None
+
+
+def upgrade():
+    op.create_table("halfway", sa.Column("id", sa.Integer(), primary_key=True))
+    op.add_column("users", sa.Column("halfway", sa.Integer(), nullable=True))
+    op.execute("INSERT INTO halfway (id) VALUES (1)")
+    op.execute("DROP TRIGGER IF EXISTS change_no_update{on}")
+    raise RuntimeError("in the middle")
+"""
+
+
+@pytest.fixture
+def connection(app):
+    with app.app_context(), database().engine.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def bare_app(engine, new_database, tmp_path):
+    """An application on an empty database."""
+    given = {**FAST, "DATABASE_URL": new_database(engine), "INSTANCE_PATH": str(tmp_path / "i")}
+    app = create_app(load(given, environ={}))
+    yield app
+    with app.app_context():
+        database().engine.dispose()
+        database().lane.close_all()
+
+
+def asked(app, question):
+    with app.app_context(), database().engine.connect() as connection:
+        return question(connection)
+
+
+def tables(app):
+    return set(asked(app, lambda connection: inspect(connection).get_table_names()))
+
+
+def revision(app):
+    return asked(app, lambda c: MigrationContext.configure(c).get_current_revision())
+
+
+def trigger_names(app):
+    sqlite = app.extensions["contactapp.database"].is_sqlite
+    return set(asked(app, lambda c: c.execute(text(triggers.names(sqlite)[0])).scalars().all()))
+
+
+def wanted_triggers(engine):
+    return triggers.names(engine == "sqlite")[1]
+
+
+def test_the_migrations_make_exactly_what_the_models_say(connection):
+    options = {"compare_type": True, "compare_server_default": True}
+    context = MigrationContext.configure(connection, opts=options)
+    assert compare_metadata(context, db.metadata) == []
+
+
+def test_a_missing_column_would_be_noticed(connection):
+    """The comparison above is worth nothing if it sees nothing."""
+    connection.execute(text("ALTER TABLE contact DROP COLUMN deleted_at"))
+    found = compare_metadata(MigrationContext.configure(connection), db.metadata)
+    connection.rollback()
+    assert [(difference[0], difference[3].name) for difference in found] == [
+        ("add_column", "deleted_at")
+    ]
+
+
+def test_an_empty_database_becomes_a_served_one(bare_app, engine):
+    assert tables(bare_app) == set()
+    assert startup.problems(bare_app) == [
+        "the database is not up to date: run `contactapp db upgrade`"
+    ]
+    startup.upgrade(bare_app)
+    assert tables(bare_app) == {*db.metadata.tables, "alembic_version"}
+    assert trigger_names(bare_app) == wanted_triggers(engine)
+    assert startup.problems(bare_app) == []
+
+
+def test_upgrading_again_changes_nothing(app):
+    def state():
+        keys = asked(app, lambda c: c.execute(text("SELECT * FROM key ORDER BY id")).all())
+        return revision(app), tables(app), trigger_names(app), keys
+
+    before = state()
+    startup.upgrade(app)
+    assert state() == before
+
+
+def test_the_triggers_are_those_of_the_program(connection, engine):
+    if engine == "sqlite":
+        query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        assert dict(connection.execute(query).all()) == triggers.SQLITE
+    else:
+        query = text(
+            "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'change'::regclass "
+            "AND NOT tgisinternal"
+        )
+        enabled = {name: str(state) for name, state in connection.execute(query)}
+        assert enabled == dict.fromkeys(triggers.POSTGRESQL, "O")
+
+
+def test_a_missing_trigger_is_a_problem_and_upgrading_mends_it(bare_app, engine):
+    startup.upgrade(bare_app)
+    with bare_app.app_context(), database().engine.begin() as connection:
+        on = "" if engine == "sqlite" else " ON change"
+        connection.execute(text(f"DROP TRIGGER change_no_delete{on}"))
+    told = "the trigger change_no_delete is missing: run `contactapp db upgrade`"
+    assert startup.problems(bare_app) == [told]
+    startup.upgrade(bare_app)
+    assert startup.problems(bare_app) == []
+
+
+def test_a_database_from_a_newer_program_is_not_served(bare_app):
+    startup.upgrade(bare_app)
+    with bare_app.app_context(), database().engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert startup.problems(bare_app) == [
+        "the database is newer than this program (revision 9999): upgrade contactapp"
+    ]
+
+
+def test_everything_can_be_taken_back_and_made_again(bare_app, engine):
+    startup.upgrade(bare_app)
+    with bare_app.app_context():
+        flask_migrate.downgrade(directory=startup.MIGRATIONS, revision="base")
+    assert tables(bare_app) == {"alembic_version"}
+    assert trigger_names(bare_app) == set()
+    bare_app.extensions["contactapp.keyring"]._purposes.clear()
+    startup.upgrade(bare_app)
+    assert trigger_names(bare_app) == wanted_triggers(engine)
+    assert Person(bare_app, "alice").contact(first_name="Grace")["version"] == 1
+
+
+# DU-6
+def test_two_processes_can_upgrade_side_by_side(engine, new_database, tmp_path):
+    url, instance = new_database(engine), str(tmp_path / "instance")
+    settings = {"DATABASE_URL": url, "INSTANCE_PATH": instance}
+    command = (*CONTACTAPP, "db", "upgrade")
+    together = [start(command, tmp_path, settings) for _ in range(2)]
+    for process in together:
+        code, out, err = finish(process)
+        assert (code, out) == (0, "The database is up to date.\n"), err
+    app = create_app(load({**FAST, **settings}, environ={}))
+    assert (revision(app), trigger_names(app)) == (NEWEST, wanted_triggers(engine))
+    assert startup.problems(app) == []
+    with app.app_context():
+        database().engine.dispose()
+        database().lane.close()
+
+
+@pytest.fixture
+def broken(tmp_path, engine):
+    """A copy of the migrations with one more, which fails in its middle."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(startup.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    on = "" if engine == "sqlite" else " ON change"
+    (folder / "versions" / "broken.py").write_text(BROKEN.format(newest=NEWEST, on=on))
+    return str(folder)
+
+
+def fail(app, broken):
+    with app.app_context(), pytest.raises(RuntimeError, match="in the middle"):
+        # flask_migrate.upgrade ends the process on a RuntimeError; beneath it stands this.
+        flask_migrate.upgrade.__wrapped__(directory=broken)
+
+
+# DU-6
+def test_a_migration_that_fails_leaves_the_last_revision_whole(bare_app, broken, engine):
+    startup.upgrade(bare_app)
+    before = tables(bare_app)
+    fail(bare_app, broken)
+    assert (tables(bare_app), revision(bare_app)) == (before, NEWEST)
+    columns = asked(bare_app, lambda c: inspect(c).get_columns("users"))
+    assert "halfway" not in {column["name"] for column in columns}
+    assert trigger_names(bare_app) == wanted_triggers(engine)
+    assert startup.problems(bare_app) == []
+
+
+# DU-6
+def test_a_first_migration_that_fails_leaves_an_empty_database(bare_app, broken):
+    fail(bare_app, broken)
+    assert tables(bare_app) == set()

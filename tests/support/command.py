@@ -1,0 +1,57 @@
+"""Commands as an operator runs them: real processes, with settings in their environment."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTACTAPP = (sys.executable, "-m", "contactapp.cli")
+GUNICORN = (sys.executable, "-m", "gunicorn", "wsgi:app")
+
+
+def project(folder):
+    """A folder from which the server starts as from the project's own, without its .env."""
+    for name in ("gunicorn.conf.py", "wsgi.py", "contactapp", "migrations"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def key(text, size=32, name="k1"):
+    """The text of a secret setting with one key that looks random and is always the same."""
+    return f"{name}:{base64.b64encode(hashlib.shake_256(text.encode()).digest(size)).decode()}"
+
+
+def start(command, folder, settings, environment=None, stdin=subprocess.DEVNULL):
+    """Start a command in a folder; `settings` by their short names."""
+    clean = {name: value for name, value in os.environ.items() if "CONTACTAPP" not in name}
+    ours = {f"CONTACTAPP_{name}": value for name, value in settings.items()}
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**clean, "PYTHONPATH": str(ROOT), **ours, **(environment or {})},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, given=None):
+    """Wait for it: (exit code, standard output, standard error)."""
+    try:
+        out, err = process.communicate(given, timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(process.communicate()) from None
+    return process.returncode, out, err
+
+
+def contactapp(folder, settings, *arguments, given=""):
+    """Run the `contactapp` command to its end."""
+    process = start((*CONTACTAPP, *arguments), folder, settings, stdin=subprocess.PIPE)
+    return finish(process, given)

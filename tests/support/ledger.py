@@ -1,0 +1,68 @@
+"""Whether a database tells one story: change log, chain, rows and counts."""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from contactapp.changes.models import GENESIS
+from contactapp.changes.service import next_head
+from contactapp.database import Sql, database, lane
+from contactapp.keyring import keyring
+
+_CHAINED = (
+    "stream_id, seq, at, actor_id, token_id, request_id, operation_id, entity, entity_id, op, "
+    "version, changed_fields, sealed_hash"
+)
+_BOOKS = Sql(
+    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head FROM book b "
+    "JOIN stream s ON s.id = b.stream_id ORDER BY b.id"
+)
+_CHANGES = Sql(f"SELECT {_CHAINED}, sealed, head FROM change WHERE stream_id = ? ORDER BY seq")
+_ROWS = Sql("SELECT id, uid, version, sealed, deleted_at FROM contact WHERE book_id = ?")
+_COUNT = Sql("SELECT contact_count FROM users WHERE id = ?")
+
+
+def read_ledger(app):
+    """Check every book, and return the live cards: {book id: {contact id: card}}."""
+    with app.app_context():
+        if database().is_sqlite:
+            assert lane().one(Sql("PRAGMA integrity_check")) == ("ok",)
+        with lane().snapshot():
+            return {book[0]: _checked(*book) for book in lane().all(_BOOKS)}
+
+
+def _checked(book_id, owner_id, key_id, stream_id, seq, head):
+    cipher = keyring().cipher(key_id)
+    told = _story(cipher, stream_id, seq, head)
+    live, trash = {}, set()
+    for id_, uid, version, sealed, deleted_at in lane().all(_ROWS, (book_id,)):
+        card = orjson.loads(cipher.open(sealed, "contact", "sealed", book_id, uid))
+        if deleted_at is None:
+            live[id_] = (version, card)
+        else:
+            trash.add((id_, version))
+    assert {id_: row for id_, row in told.items() if row[1] is not None} == live
+    assert {(id_, row[0]) for id_, row in told.items() if row[1] is None} == trash
+    assert lane().one(_COUNT, (owner_id,)) == (len(live),)
+    return {id_: card for id_, (_, card) in live.items()}
+
+
+def _story(cipher, stream_id, seq, head):
+    """{contact id: (version, card or None when trashed)} as the change log has it."""
+    names = _CHAINED.split(", ")
+    previous, told = GENESIS, {}
+    changes = lane().all(_CHANGES, (stream_id,))
+    assert [row[1] for row in changes] == list(range(1, seq + 1))
+    for *values, sealed, head_here in changes:
+        row = dict(zip(names, values, strict=True))
+        assert hashlib.sha256(sealed).digest() == row["sealed_hash"]
+        previous = next_head(keyring().purpose("chain"), previous, row)
+        assert previous == head_here
+        opened = orjson.loads(cipher.open(sealed, "change", "sealed", stream_id, row["seq"]))
+        known = told.get(row["entity_id"], (0, None))
+        assert (row["version"], opened["before"]) == (known[0] + 1, known[1])
+        told[row["entity_id"]] = (row["version"], opened["after"])
+    assert previous == head
+    return told

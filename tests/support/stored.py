@@ -1,0 +1,56 @@
+"""What the database itself holds, for tests of what was not written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import update
+
+from contactapp.database import Sql, db, lane, write_transaction
+from contactapp.users.models import User
+
+_CONTACT = Sql("SELECT * FROM contact WHERE id = ?")
+_USER = Sql("SELECT * FROM users WHERE id = ?")
+_BOOK = Sql(
+    "SELECT s.seq, s.head, u.contact_count, (SELECT count(*) FROM contact c "
+    "WHERE c.book_id = b.id AND c.deleted_at IS NULL) FROM book b "
+    "JOIN stream s ON s.id = b.stream_id JOIN users u ON u.id = b.owner_id WHERE b.id = ?"
+)
+
+
+class BookState(NamedTuple):
+    """The state of a book's change log, what its owner is charged, and its live rows."""
+
+    seq: int
+    head: bytes
+    charged: int
+    live: int
+
+
+def contact_row(app, contact_id):
+    """Every column of a contact's row."""
+    with app.app_context():
+        return lane().one(_CONTACT, (contact_id,))
+
+
+def user_row(app, user_id):
+    """Every column of a user's row."""
+    with app.app_context():
+        return lane().one(_USER, (user_id,))
+
+
+def book_state(person):
+    """The state of a person's own book."""
+    with person.app.app_context():
+        return BookState(*lane().one(_BOOK, (person.book_id,)))
+
+
+def set_user(app, user_id, **columns):
+    """Change a user's row behind the API's back: `contact_limit`, `active`."""
+
+    @write_transaction
+    def change():
+        db.session.execute(update(User).where(User.id == user_id).values(**columns))
+
+    with app.app_context():
+        change()

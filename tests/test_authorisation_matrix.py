@@ -1,0 +1,143 @@
+"""Who may do what: every route and method of the URL map, tried by everybody."""
+
+import re
+
+import pytest
+
+from contactapp.pages.routes import asset_url
+from tests.support.cast import PASSWORD, Cast
+from tests.support.stored import set_user
+
+# Bob is a stranger, Carol edits and Eve views Alice's book (through ?book=), the admin has no
+# business in it, Dan was an editor and is disabled. Each tries it on what is Alice's, or on what
+# is their own where a route knows nothing else. GET stands for HEAD too.
+PEOPLE = ["anonymous", "bob", "carol", "eve", "alice", "admin", "dan"]
+TABLE = """
+                                            anonymous bob carol eve alice admin dan
+GET    /                                    200       200 200   200 200   200   200
+GET    /docs                                200       200 200   200 200   200   200
+GET    /docs/errors                         200       200 200   200 200   200   200
+GET    /docs/static/<digest>/<name>         200       200 200   200 200   200   200
+GET    /openapi.json                        200       200 200   200 200   200   200
+GET    /healthz                             200       200 200   200 200   200   200
+GET    /readyz                              200       200 200   200 200   200   200
+POST   /api/v1/auth/register                201       201 201   201 201   201   201
+POST   /api/v1/auth/token                   401       200 200   200 200   200   401
+POST   /api/v1/auth/login                   401       200 200   200 200   200   401
+POST   /api/v1/auth/refresh                 401       200 200   200 200   200   401
+POST   /api/v1/auth/logout                  401       204 204   204 204   204   401
+GET    /api/v1/auth/sessions                401       200 200   200 200   200   401
+DELETE /api/v1/auth/sessions/<id>           401       404 404   404 204   404   401
+GET    /api/v1/auth/me                      401       200 200   200 200   200   401
+GET    /api/v1/users/me                     401       200 200   200 200   200   401
+PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
+GET    /api/v1/books                        401       200 200   200 200   200   401
+GET    /api/v1/contacts                     401       404 200   200 200   404   401
+POST   /api/v1/contacts                     401       404 201   403 201   404   401
+GET    /api/v1/contacts/<id>                401       404 200   200 200   404   401
+PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
+PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
+DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+"""
+EXPECTED = {
+    (line.split()[0], line.split()[1]): dict(zip(PEOPLE, map(int, line.split()[2:]), strict=True))
+    for line in TABLE.strip().splitlines()[1:]
+}
+
+
+def routes(app):
+    """(method, rule) of everything that answers. HEAD goes with GET, and OPTIONS is Flask's own."""
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, re.sub(r"<id:\w+>", "<id>", rule.rule)
+
+
+@pytest.fixture(scope="module")
+def people(app):
+    """Everybody by name; None is nobody."""
+    cast = Cast(app)
+    dan = cast._member("dan", "editor")
+    set_user(app, dan.id, active=False)
+    found = {name: getattr(cast, name) for name in PEOPLE if name not in {"anonymous", "dan"}}
+    return {"anonymous": None, "dan": dan, **found}
+
+
+def body_of(method, rule, person, number):
+    """A body that would do, in the name of whoever asks."""
+    name = person.name if person else "nobody"
+    if rule.endswith("/register"):
+        return {"email": f"new-{number}-{name}@example.com", "password": PASSWORD}
+    if rule.endswith(("/token", "/login")):
+        return {"username": name, "password": PASSWORD}
+    if rule.endswith("/refresh"):
+        return {"refresh_token": person.refresh if person else "none"}
+    if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
+        return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
+    return None
+
+
+def path_of(rule, alice, person):
+    """The address of something of Alice's that was made for this try."""
+    if "/contacts" in rule:
+        book = "" if person is alice else f"?book={alice.book_id}"
+        return rule.replace("<id>", str(alice.contact()["id"])) + book
+    if "<id>" in rule:
+        kept = alice.access, alice.refresh
+        alice.sign_in()
+        sessions = alice.get("/auth/sessions").json["items"]
+        alice.access, alice.refresh = kept
+        return rule.replace("<id>", str(next(s["id"] for s in sessions if s["is_current"])))
+    if "<digest>" in rule:
+        with alice.app.test_request_context():
+            return asset_url("docs.js")
+    return rule
+
+
+def ask(people, name, method, rule, number=0):
+    """The answer that this person gets."""
+    person, alice = people[name], people["alice"]
+    bearer = {"Authorization": f"Bearer {person.access}"} if person else {}
+    client, path = alice.app.test_client(), path_of(rule, alice, person)
+    body = body_of(method, rule, person, number)
+    answer = client.open(path, method=method, headers=bearer, json=body)
+    answer.get_data()
+    answer.close()  # files of the pages are streamed
+    return answer
+
+
+def test_every_route_has_a_row_and_every_row_a_route(app):
+    assert set(routes(app)) == set(EXPECTED)
+
+
+# AZ-1
+@pytest.mark.parametrize(("method", "rule"), EXPECTED)
+def test_who_may(people, method, rule):
+    found = {}
+    for number, name in enumerate(PEOPLE):
+        for verb in ("GET", "HEAD") if method == "GET" else (method,):
+            found[name] = ask(people, name, verb, rule, number).status_code
+            assert found[name] == EXPECTED[method, rule][name], (verb, rule, name)
+        if rule.endswith("/logout") and found[name] == 204:
+            people[name].sign_in()
+    assert found == EXPECTED[method, rule]
+
+
+# AZ-1
+@pytest.mark.parametrize("rule", sorted({rule for _, rule in EXPECTED}))
+def test_options_names_the_methods_to_everybody_and_nothing_more(app, people, rule):
+    methods = {method for method, other in EXPECTED if other == rule} | {"OPTIONS"}
+    methods |= {"HEAD"} if "GET" in methods else set()
+    for name in ("anonymous", "bob", "alice"):
+        answer = ask(people, name, "OPTIONS", rule)
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert set(answer.headers["Allow"].split(", ")) == methods
+
+
+# AZ-1
+@pytest.mark.parametrize("rule", sorted({rule for _, rule in EXPECTED if rule.startswith("/api")}))
+def test_a_method_that_a_route_does_not_have_is_405(people, rule):
+    present = {method for method, other in EXPECTED if other == rule}
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - present:
+        answer = ask(people, "alice", method, rule)
+        assert answer.status_code == 405, (method, rule)
+        assert present <= set(answer.headers["Allow"].split(", "))

@@ -1,0 +1,151 @@
+"""Imports go one way: commands and the factory, then slices, then HTTP, then storage."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "contactapp"
+
+# From the bottom up. A module may import from its own level and from those below it.
+LEVELS = (
+    {
+        "actor",
+        "clock",
+        "config",
+        "crypto",
+        "database",
+        "engine",
+        "envelope",
+        "extensions",
+        "keyring",
+        "limits",
+        "read_lane",
+        "secrets_file",
+        "session",
+        "setting_sources",
+        "setting_values",
+        "triggers",
+    },
+    {"answers", "errors", "http", "openapi", "problems", "strict_json"},
+    {"auth", "books", "changes", "contacts", "pages", "users"},
+    {"", "cli", "probes", "startup"},  # "" is the package itself, with the factory
+)
+SLICES = LEVELS[2]
+
+# Slices meet in service.py. What else one takes from another, and why:
+MEETINGS = {
+    ("auth.routes", "users.routes"): "/auth/me answers exactly as /users/me does",
+    ("auth.routes", "users.schemas"): "and is documented with the same schema",
+    ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
+    ("auth.service", "users.models"): "sign-in compares and replaces the password hash under lock",
+    ("books.service", "contacts.card"): "the view keeps contacts as the JSON that card renders",
+    ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
+}
+
+# What a kind of file has no business with (design: a file's name says what it may do).
+FOREIGN = {
+    "routes": {"sqlalchemy", "contactapp.database", "contactapp.extensions.db"},
+    "schemas": {"flask", "sqlalchemy", "contactapp.database", "contactapp.extensions"},
+    "models": {"flask", "marshmallow", "contactapp.http", "contactapp.errors"},
+    "service": {"flask.request", "flask.g", "flask.jsonify", "marshmallow"},
+}
+
+
+def modules():
+    """{dotted name within the package: path}."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(name, path):
+    """Every imported name in full, as `contactapp.users.models.User` or `flask.request`."""
+    package = ["contactapp", *name.split(".")] if name else ["contactapp"]
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+MODULES = modules()
+IMPORTS = {name: set(imports(name, path)) for name, path in MODULES.items()}
+
+
+def own_module(imported):
+    """The module of ours that an imported name belongs to, or None."""
+    if not imported.startswith("contactapp"):
+        return None
+    parts = imported.split(".")[1:]
+    while ".".join(parts) not in MODULES:
+        parts.pop()
+    return ".".join(parts)
+
+
+EDGES = {
+    name: {own_module(i) for i in found if own_module(i) is not None} - {name}
+    for name, found in IMPORTS.items()
+}
+
+
+def level(name):
+    top = name.partition(".")[0]
+    return next(number for number, names in enumerate(LEVELS) if top in names)
+
+
+def test_every_module_has_a_level():
+    tops = {name.partition(".")[0] for name in MODULES}
+    assert tops == set().union(*LEVELS)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_nothing_from_above(name):
+    assert {target for target in EDGES[name] if level(target) > level(name)} == set()
+
+
+def test_slices_meet_in_service_only():
+    found = {
+        (name, target)
+        for name, targets in EDGES.items()
+        for target in targets
+        if {name.partition(".")[0], target.partition(".")[0]} <= SLICES
+        and name.partition(".")[0] != target.partition(".")[0]
+        and not target.endswith(".service")
+    }
+    assert found == set(MEETINGS)
+
+
+def test_no_import_goes_in_a_circle():
+    # An import of the package itself only runs its __init__, which is everybody's parent.
+    graph = {name: targets - {""} for name, targets in EDGES.items()}
+    list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_keeps_to_what_its_name_says(name):
+    foreign = (
+        FOREIGN.get(name.rpartition(".")[2], set()) if name.partition(".")[0] in SLICES else ()
+    )
+    wrong = {
+        imported
+        for imported in IMPORTS[name]
+        if any(imported == one or imported.startswith(f"{one}.") for one in foreign)
+    }
+    assert wrong == set()
+
+
+def test_crypto_is_pure():
+    assert EDGES["crypto"] == set()
+
+
+def test_the_program_does_not_import_its_tests():
+    found = {name for name, names in IMPORTS.items() for i in names if i.split(".")[0] == "tests"}
+    assert found == set()

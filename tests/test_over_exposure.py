@@ -1,0 +1,185 @@
+"""No answer says more than the document promises, whatever is asked for."""
+
+import base64
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from contactapp.books.models import Book, BookMember
+from contactapp.changes.models import Change, Stream
+from contactapp.contacts.models import Contact
+from contactapp.database import Sql, lane
+from contactapp.users.models import User
+from tests.contacts.test_create import FULL
+from tests.support.cast import PASSWORD, refused
+
+TABLES = (Book, BookMember, Change, Stream, Contact, User)
+_SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
+_BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
+
+
+def closed(schema):
+    """The schema with every object refusing what it does not list."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    if "properties" in schema:
+        found["additionalProperties"] = False
+    return found
+
+
+def document(app):
+    return orjson.loads(app.extensions["contactapp.openapi"])
+
+
+def tour(alice):
+    """Every operation once, as it succeeds: (method, path in the document, answer)."""
+    client = alice.app.test_client()
+    login = {"username": alice.name, "password": PASSWORD}
+    fresh = {"email": f"new-{alice.name}@example.com", "password": PASSWORD, "username": None}
+    yield "post", "/auth/register", client.post("/api/v1/auth/register", json=fresh)
+    for path in ("/auth/token", "/auth/login"):
+        answer = client.post(f"/api/v1{path}", json=login)
+        yield "post", path, answer
+    body = {"refresh_token": answer.json["refresh_token"]}
+    yield "post", "/auth/refresh", client.post("/api/v1/auth/refresh", json=body)
+    for path in ("/auth/me", "/users/me", "/books", "/auth/sessions"):
+        answer = alice.get(path)
+        yield "get", path, answer
+    session = next(s["id"] for s in answer.json["items"] if not s["is_current"])
+    answer = alice.delete(f"/auth/sessions/{session}")
+    yield "delete", "/auth/sessions/{session_id}", answer
+    yield "patch", "/users/me", alice.patch("/users/me", json={"full_name": "Alice", "age": 40})
+    yield from tour_of_contacts(alice)
+    yield "post", "/auth/logout", alice.post("/auth/logout")
+
+
+def tour_of_contacts(alice):
+    answer = alice.post("/contacts", json=FULL)
+    yield "post", "/contacts", answer
+    path, one = f"/contacts/{answer.json['id']}", "/contacts/{contact_id}"
+    for query in ("", "?sort=-name&limit=1", "?fields=id,email,custom_fields"):
+        yield "get", "/contacts", alice.get(f"/contacts{query}")
+    yield "get", one, alice.get(path)
+    yield "put", one, alice.put(path, json={**FULL, "nickname": "G"})
+    yield "patch", one, alice.patch(path, json={"nickname": None})
+    yield "delete", one, alice.delete(path)
+
+
+@pytest.fixture
+def answers(alice):
+    """The tour's answers, each checked to be a success."""
+    found = [(method, f"/api/v1{path}", answer) for method, path, answer in tour(alice)]
+    for method, path, answer in found:
+        assert answer.status_code in {200, 201, 204}, (method, path, answer.text)
+    return found
+
+
+def test_the_tour_visits_every_operation(app, answers):
+    documented = {
+        (method, path)
+        for path, operations in document(app)["paths"].items()
+        for method in operations.keys() & {"get", "post", "put", "patch", "delete"}
+    }
+    assert {(method, path) for method, path, _ in answers} == documented
+
+
+# AZ-5
+def test_every_successful_answer_has_only_listed_keys(app, answers):
+    whole = closed(document(app))
+    for method, path, answer in answers:
+        if answer.status_code == 204:
+            assert answer.data == b""
+            continue
+        responses = whole["paths"][path][method]["responses"]
+        schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
+        validator = Draft202012Validator({**schema, "components": whole["components"]})
+        problems = [error.message for error in validator.iter_errors(answer.json)]
+        assert not problems, (method, path, problems)
+
+
+# AZ-5
+def test_only_custom_fields_and_problems_are_open_in_the_document(app):
+    """Every object lists its keys, so that the test above compares with something."""
+    schemas = document(app)["components"]["schemas"]
+    assert all(schema.get("properties") for schema in schemas.values())
+    opened = {name for name, schema in schemas.items() if schema.get("additionalProperties")}
+    assert opened <= {"Problem"}
+
+
+def keys_in(value):
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_in, value.values()))
+    return set().union(*map(keys_in, value)) if isinstance(value, list) else set()
+
+
+def internal_columns(app):
+    """Columns of our tables that no schema shows."""
+    shown = keys_in(document(app)["components"]["schemas"])
+    return {column.name for table in TABLES for column in table.__table__.columns} - shown
+
+
+# AZ-5
+def test_no_answer_has_an_internal_column(app, client, answers):
+    internal = internal_columns(app)
+    assert {"password_hash", "sealed", "email_index", "username_index", "key_id"} <= internal
+    failures = [client.get("/api/v1/contacts"), client.get("/api/v1/nothing")]
+    for answer in [answer for _, _, answer in answers] + failures:
+        if answer.data:
+            assert not keys_in(answer.json) & internal
+    text = client.get("/openapi.json").text
+    assert not any(name in text for name in ("password_hash", "sealed", "_index", "key_id"))
+
+
+# AZ-5
+def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
+    with alice.app.app_context():
+        password_hash, *blobs = lane().one(_SECRETS, (alice.id,))
+        blobs += [row[0] for row in lane().all(_BLOBS, (alice.book_id,))]
+    needles = [password_hash.encode(), PASSWORD.encode()]
+    for blob in map(bytes, blobs):
+        needles += [blob.hex()[:24].encode(), base64.b64encode(blob)[:24], blob[:16]]
+    for method, path, answer in answers:
+        assert not any(needle in answer.data for needle in needles), (method, path)
+
+
+# AZ-5
+@pytest.mark.parametrize(
+    "query",
+    [
+        "fields=password_hash",
+        "fields=id,sealed",
+        "fields=*",
+        "fields=deleted_at",
+        "fields=owner_id",
+        "fields=__class__",
+        "sort=password_hash",
+        "sort=-sealed",
+        "sort=deleted_at",
+        "sort=created_by",
+        "filter[owner_id]=2",
+        "filter=owner_id",
+        "owner_id=2",
+        "book_id=2",
+        "user_id=2",
+        "include=user",
+        "deleted_at=",
+    ],
+)
+def test_an_unlisted_name_is_400(alice, query):
+    alice.contact()
+    problem = refused(alice.get(f"/contacts?{query}"), 400, "unknown_parameter")
+    assert problem["parameter"] in {"fields", "sort"} or query.startswith(problem["parameter"])
+
+
+# AZ-5
+def test_the_closed_schema_would_see_one_key_too_many(app):
+    """The check itself, on an answer with a key that is not listed."""
+    whole = closed(document(app))
+    schema = {"$ref": "#/components/schemas/Contact", "components": whole["components"]}
+    properties = whole["components"]["schemas"]["Contact"]["properties"]
+    errors = list(Draft202012Validator(schema).iter_errors(dict.fromkeys(properties, 1) | {"x": 1}))
+    assert any("'x' was unexpected" in error.message for error in errors)
