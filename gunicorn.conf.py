@@ -6,8 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not installed
 
+from gunicorn import util
+
 from contactapp import create_app, startup
 from contactapp.config import ConfigError, load
+from contactapp.envelope import refusal
 from contactapp.startup import StartError
 
 try:
@@ -44,6 +47,14 @@ def _without_queries(record):
 
 
 logging.getLogger("gunicorn.error").addFilter(_without_queries)
+
+
+def _refuse(connection, status, _reason, _message):
+    """In the place of gunicorn's own page, which is HTML, quotes the request and has no headers."""
+    util.write_nonblock(connection, refusal(status, over_tls=certfile is not None))
+
+
+util.write_error = _refuse
 
 
 def on_starting(server):

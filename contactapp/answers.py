@@ -123,10 +123,7 @@ def expected_version() -> tuple[int, ...] | None:
     if header is None or header.strip() == "*":
         return None
     tags = (_VERSION_TAG.fullmatch(tag.strip()) for tag in header.split(","))
-    versions = tuple(int(tag[1]) for tag in tags if tag)
-    if not versions:
-        raise PreconditionFailed(detail="If-Match holds no ETag of this object.")
-    return versions
+    return tuple(int(tag[1]) for tag in tags if tag)
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,21 @@ import itertools
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
+
+import orjson
+
+from .errors import (
+    AppError,
+    BadRequest,
+    HeadersTooLarge,
+    ServerError,
+    UnknownTransfer,
+    UriTooLong,
+)
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _CONSTANT = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
@@ -25,6 +38,14 @@ _EXPOSED = (
     "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, Idempotency-Replayed"
 )
 _ACCEPTED = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
+
+# What the server refuses before any application sees it, by the status that it chose.
+_REFUSALS: dict[int, type[AppError]] = {
+    414: UriTooLong,
+    431: HeadersTooLarge,
+    500: ServerError,
+    501: UnknownTransfer,
+}
 
 StartResponse = Callable[..., Any]
 
@@ -41,6 +62,7 @@ class Envelope:
         self._origins = frozenset(cors_origins)
         self._counter = itertools.count(1)
         self._prefix = ("", 0)
+        self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         request_id = self._request_id(environ.get("HTTP_X_REQUEST_ID"))
@@ -66,8 +88,10 @@ class Envelope:
             return offered
         prefix, pid = self._prefix
         if pid != os.getpid():
-            prefix = secrets.token_hex(5)
-            self._prefix = (prefix, os.getpid())
+            with self._lock:  # one prefix per process, also when its first requests come together
+                if self._prefix[1] != os.getpid():
+                    self._prefix = (secrets.token_hex(5), os.getpid())
+            prefix = self._prefix[0]
         return f"{prefix}-{next(self._counter):x}"
 
     def _cors(
@@ -92,3 +116,23 @@ class Envelope:
                 ("Access-Control-Max-Age", "600"),
             ]
         return answer
+
+
+def refusal(status: int, *, over_tls: bool) -> bytes:
+    """The whole answer to a request that the server itself refuses. Nothing of it is quoted."""
+    kind = _REFUSALS.get(status)
+    error = kind() if kind else BadRequest("bad_request")
+    request_id = secrets.token_hex(8)
+    body = orjson.dumps(error.problem(request_id))
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+        ("X-Request-ID", request_id),
+        *_CONSTANT,
+        *_UNLESS_SET,
+        *([_HSTS] if over_tls else []),
+    ]
+    lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -9,10 +9,13 @@ AppError
 ├── Conflict 409            a unique value is taken
 ├── PreconditionFailed 412  If-Match names another version
 ├── TooLarge 413
+├── UriTooLong 414
 ├── UnsupportedMediaType 415
 ├── InvalidFields 422       every wrong field at once
 ├── TooManyRequests 429     carries the seconds to wait
+├── HeadersTooLarge 431
 ├── ServerError 500         a fault of the program; nothing internal is said
+├── UnknownTransfer 501     a transfer coding that the server does not speak
 ├── Unavailable 503         carries the seconds to wait
 └── InsufficientStorage 507
 
@@ -38,7 +41,7 @@ CODES: dict[str, Code] = {
     "repeated_parameter": Code(400, "Repeated parameter", "A query parameter came more than once."),
     "invalid_cursor": Code(400, "Invalid cursor", "The cursor is not one of ours, or was changed."),
     "cursor_mismatch": Code(400, "Cursor mismatch", "The cursor belongs to another list, filter or sort."),
-    "bad_request": Code(400, "Bad request", "The request is not valid HTTP for this server."),
+    "bad_request": Code(400, "Bad request", "The request line, a header or the query string cannot be read."),
     "not_authenticated": Code(401, "Not authenticated", "The route needs a bearer token."),
     "invalid_token": Code(401, "Invalid token", "The token is not valid, has expired, or its session has ended."),
     "invalid_credentials": Code(401, "Invalid credentials", "Account and password do not belong together."),
@@ -53,10 +56,13 @@ CODES: dict[str, Code] = {
     "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
     "version_mismatch": Code(412, "Version mismatch", "If-Match names another version than the present one."),
     "body_too_large": Code(413, "Body too large", "The body, or a part of it, is over the limit."),
+    "uri_too_long": Code(414, "Address too long", "The address, with its query, is over the limit."),
     "unsupported_media_type": Code(415, "Unsupported media type", "The route does not take this content type."),
     "invalid_fields": Code(422, "Invalid fields", "One or more fields or values are not valid; errors names each."),
     "rate_limited": Code(429, "Too many requests", "The limit is used up; wait for Retry-After seconds."),
+    "headers_too_large": Code(431, "Headers too large", "A header, or their number, is over the limit."),
     "internal_error": Code(500, "Internal error", "A fault of the server. Its log has the details under the request id."),
+    "unknown_transfer": Code(501, "Unknown transfer coding", "The server reads bodies with a length, or chunked."),
     "unavailable": Code(503, "Unavailable", "The server cannot answer now; try again after Retry-After seconds."),
     "storage_full": Code(507, "Insufficient storage", "The server cannot store anything now; reading works."),
 }  # fmt: skip
@@ -149,6 +155,10 @@ class TooLarge(AppError):
     default = "body_too_large"
 
 
+class UriTooLong(AppError):
+    default = "uri_too_long"
+
+
 class UnsupportedMediaType(AppError):
     default = "unsupported_media_type"
 
@@ -171,8 +181,16 @@ class TooManyRequests(_Wait):
     default = "rate_limited"
 
 
+class HeadersTooLarge(AppError):
+    default = "headers_too_large"
+
+
 class ServerError(AppError):
     default = "internal_error"
+
+
+class UnknownTransfer(AppError):
+    default = "unknown_transfer"
 
 
 class Unavailable(_Wait):

@@ -189,7 +189,7 @@ def read_form() -> dict[str, str]:
     if raw.count(b"&") >= MAX_FIELDS:
         raise TooLarge(detail=f"A form has at most {MAX_FIELDS} fields.")
     found: dict[str, str] = {}
-    for name, value in _pairs(raw):
+    for name, value in _pairs(raw, "malformed_body"):
         if name in found:
             raise BadRequest(detail="The form has a field more than once.")
         if not strict_json.is_storable(name + value):
@@ -211,13 +211,13 @@ def _raw_body() -> bytes:
     return raw
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
+def _pairs(raw: bytes, code: str) -> list[tuple[str, str]]:
     """The names and values of a query string or form. Raises BadRequest for what is not ASCII
     percent-encoding of UTF-8; werkzeug would put U+FFFD in its place."""
     try:
         return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
-        raise BadRequest(detail="Not percent-encoded UTF-8.") from None
+        raise BadRequest(code, "Not percent-encoded UTF-8.") from None
 
 
 def loaded(schema: Schema, data: Any) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _by_data_key(schema: Schema) -> dict[str, fields.Field]:
 
 def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    for name, value in _pairs(raw):
+    for name, value in _pairs(raw, "bad_request"):
         field = _by_data_key(schema).get(name)
         if field is None:
             raise BadRequest(

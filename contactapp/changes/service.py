@@ -90,7 +90,14 @@ def changed_fields(before: dict[str, Any] | None, after: dict[str, Any] | None) 
     """The names of the top-level fields that differ, sorted. Custom fields count as one, because
     their keys are the user's own words and this column is not sealed."""
     old, new = before or {}, after or {}
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return sorted(
+        name for name in old.keys() | new.keys() if _text(old.get(name)) != _text(new.get(name))
+    )
+
+
+def _text(value: Any) -> bytes:
+    """One text per value: to Python 1, 1.0 and true are equal, in JSON they are not."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def create_stream(kind: str) -> int:

@@ -67,6 +67,15 @@ class PartialDate(Line):
             )
 
 
+class Flag(fields.Boolean):
+    """true or false, and not what marshmallow takes for it, such as 1 and "yes"."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValidationError(Problem("wrong_type", "Not a boolean."))
+        return value
+
+
 class CustomFields(fields.Dict):
     """Free keys with text, numbers or booleans; null removes a key."""
 
@@ -80,7 +89,10 @@ class CustomFields(fields.Dict):
         wrong = {key: [problem] for key, v in value.items() if (problem := _custom_problem(key, v))}
         if wrong:
             raise ValidationError(wrong)
-        return value
+        normal = {unicodedata.normalize("NFC", key): v for key, v in value.items()}
+        if len(normal) < len(value):
+            raise ValidationError(Problem("invalid_key", "Two keys are the same text."))
+        return normal
 
 
 def _custom_problem(key: str, value: Any) -> Problem | None:
@@ -109,7 +121,7 @@ class _ContactFields(Schema):
     title = Line(LINES["title"])
     birthday = PartialDate(LINES["birthday"])
     anniversary = PartialDate(LINES["anniversary"])
-    starred = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+    starred = Flag(allow_none=True)
     custom_fields = CustomFields(allow_none=True)
     name = Line(MAX_NAME, metadata={"description": "Used only without first_name and last_name."})
     phone_number = PhoneLine(50, metadata={"description": "Alias of phone."})

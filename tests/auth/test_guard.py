@@ -1,6 +1,7 @@
 """The guard before every view: who may pass, what it reads and what it remembers."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -144,6 +145,22 @@ def test_the_last_use_is_written_at_most_once_a_minute(app, alice, monkeypatch):
         writes = [statement for statement in seen if statement.startswith("UPDATE")]
         written.append((len(writes), (last_used(alice) - start) // 1000))
     assert written == [(0, 0), (0, 0), (1, 61), (0, 61), (0, 61), (1, 122)]
+
+
+# CC-4
+def test_a_reader_waits_for_no_writer(engine, new_app, monkeypatch):
+    app = new_app(engine, BUSY_TIMEOUT_SECONDS="600")
+    ada = Person(app, "ada")
+    now = clock.now_ms()
+    monkeypatch.setattr("contactapp.clock.now_ms", lambda: now + 61_000)
+    hold = text("UPDATE session SET last_used_at = last_used_at")
+    with app.app_context(), ThreadPoolExecutor(1) as pool, database().engine.begin() as connection:
+        connection.execute(hold)
+        # A reader that waits would do so for the ten minutes of the setting.
+        assert pool.submit(ada.get, "/contacts").result(timeout=30).status_code == 200
+    assert last_used(ada) <= now
+    assert ada.get("/contacts").status_code == 200
+    assert last_used(ada) == now + 61_000
 
 
 # TK-6

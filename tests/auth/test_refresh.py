@@ -70,6 +70,11 @@ def test_the_token_comes_as_bearer_or_in_the_body(client, alice):
     assert is_alive(client, in_body["access_token"])
 
 
+def test_the_body_counts_where_a_client_sends_its_access_token_along(client, alice):
+    body = {"refresh_token": alice.refresh}
+    assert works(client.post(URL, json=body, headers=bearer(alice.access)))
+
+
 def test_it_refuses_what_is_no_refresh_token(client, alice):
     broken = ("nonsense", "", "ä", "x" * 20_000, alice.refresh[:-1], "..", "a.b.c")
     for wrong in (alice.access, *broken):

@@ -10,8 +10,11 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(scope="module")
-def wire(live_server):
-    return Wire(live_server)
+def wire(engine, new_server):
+    """Two worker processes with threads for everybody: nobody is sent away because many hash."""
+    server = new_server(engine, WORKERS="2", THREADS="24")
+    yield Wire(server)
+    server.kill()
 
 
 def race(wire, spellings, **fields):

@@ -161,6 +161,16 @@ def test_what_watches_the_server_is_never_limited(limited, at, here):
         assert not any("RateLimit" in name for name, _ in answers[-1].headers)
 
 
+# HD-2
+def test_a_preflight_is_not_charged_to_the_address(limited, at, here):
+    app, *_ = limited
+    there = {"REMOTE_ADDR": here}
+    for _ in range(ADDRESS_LIMIT + 1):
+        preflight = app.test_client().options("/api/v1/contacts", environ_base=there)
+        assert preflight.status_code == 200
+    assert from_address(app, here).status_code == 404
+
+
 def test_an_empty_setting_is_no_limit(new_app):
     app = new_app("sqlite", RATE_LIMITS="", ANONYMOUS_RATE_LIMITS="", REGISTER_RATE_LIMITS="")
     alice = Cast(app).alice

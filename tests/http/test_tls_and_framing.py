@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import json
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from contactapp.errors import CODES
 from tests.conftest import FAST
 from tests.support.server import Server
 
@@ -66,7 +68,31 @@ def test_ambiguous_framing_is_refused_and_the_connection_closed(live_server, nam
     status, sent = FRAMING[name]
     received = spoken(live_server.port, sent)
     assert re.findall(rb"HTTP/1\.1 (\d{3})", received) == [b"%d" % status]
-    assert b"connection: close" in received.lower()
+    assert_problem(received, status)
+
+
+def assert_problem(received, status):
+    """Also what gunicorn refuses by itself is a problem, has the headers and quotes nothing."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().splitlines()[1:])
+    problem = json.loads(body)
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["Connection"] == "close"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["Cache-Control"] == "no-store"
+    assert problem["status"] == CODES[problem["code"]].status == status
+    assert problem["request_id"] == headers["X-Request-ID"]
+    return headers
+
+
+# HD-1
+def test_a_refusal_quotes_nothing_of_the_request(live_server):
+    for line in (b"GET /?token=ca_marker HTTP/9.9", b"ca_marker", b"GET / HTTP/1.1\r\nca_marker"):
+        received = spoken(live_server.port, line + b"\r\n\r\n")
+        assert_problem(received, 400)
+        assert b"ca_marker" not in received
+    assert "ca_marker" not in live_server.log.read_text()
 
 
 # HD-4
@@ -158,6 +184,14 @@ def test_every_answer_over_tls_has_hsts(secure, https, method, path, status):
     [age] = [int(d.removeprefix("max-age=")) for d in directives if d.startswith("max-age=")]
     assert age >= 365 * 86400
     assert "includeSubDomains" in directives
+
+
+# HD-1
+@pytest.mark.usefixtures("https")
+def test_what_gunicorn_refuses_over_tls_has_hsts_too(secure, certificate):
+    context = asking_for(certificate, ssl.TLSVersion.TLSv1_3)
+    headers = assert_problem(spoken(secure.port, b"GET / HTTP/9.9\r\n\r\n", context), 400)
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 # HD-4

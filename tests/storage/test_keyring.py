@@ -1,7 +1,5 @@
 """Keys at rest are wrapped, and only the right master key opens a database."""
 
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
@@ -10,12 +8,12 @@ from sqlalchemy import delete, select, text
 
 from contactapp import crypto, startup
 from contactapp.database import database, db
-from contactapp.keyring import PURPOSES, Key, Keyring, WrongMasterKey, check_canary, keyring
+from contactapp.keyring import PURPOSES, Key, Keyring, WrongMasterKey, check_purpose_keys, keyring
 from contactapp.setting_sources import ConfigError
 from contactapp.startup import StartError
 from tests.conftest import FAST
 from tests.support.cast import Person
-from tests.support.command import GUNICORN, finish, key, project, start
+from tests.support.command import GUNICORN, finish, key, let_go, poised, project, start
 
 OTHERS = {"JWT_SECRETS": key("jwt"), "PASSWORD_PEPPERS": key("pepper")}
 OLD, NEW = key("old master", name="k1"), key("new master", name="k2")
@@ -25,12 +23,7 @@ WAITING = text(
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 CREATE = """
-import sys
-from contactapp import create_app
 from contactapp.keyring import create_purpose_keys
-app = create_app()
-print("ready", flush=True)
-sys.stdin.readline()
 with app.app_context():
     create_purpose_keys()
 """
@@ -91,7 +84,7 @@ def test_another_master_key_does_not_open_the_database(sealed, master):
     with pytest.raises(StartError, match="CONTACTAPP_MASTER_KEYS does not open this database"):
         sealed(master)
     with app.app_context():
-        check_canary()
+        check_purpose_keys()
 
 
 # BR-4
@@ -133,6 +126,20 @@ def test_a_key_is_read_from_the_database_once(sealed):
         assert ring.cipher(first.id) is ring.cipher(first.id)
 
 
+# BR-4
+def test_no_key_is_made_with_another_master_key(sealed):
+    app = sealed(OLD)
+    with app.app_context():
+        db.session.execute(delete(Key).where(Key.purpose == "mail"))
+        db.session.commit()
+    before = rows(app)
+    with pytest.raises(StartError, match="does not open this database"):
+        sealed(NEW)
+    assert rows(app) == before
+    startup.upgrade(app)
+    assert {row.purpose for row in rows(app)} >= set(PURPOSES)
+
+
 # TK-8
 def test_an_old_master_key_still_opens_after_a_new_first_one(sealed):
     before = sealed(OLD)
@@ -151,16 +158,12 @@ def test_two_processes_make_the_purpose_keys_side_by_side(engine, new_app, new_d
     url = new_database(engine)
     app = new_app(engine, database=url, MASTER_KEYS=OLD, **OTHERS)
     settings = {**OTHERS, "DATABASE_URL": url, "MASTER_KEYS": OLD, "INSTANCE_PATH": str(tmp_path)}
-    command = [sys.executable, "-c", CREATE]
-    together = [start(command, tmp_path, settings, stdin=subprocess.PIPE) for _ in range(2)]
-    assert [process.stdout.readline() for process in together] == ["ready\n"] * 2
+    together = poised(CREATE, 2, tmp_path, settings)
     with app.app_context():
         db.session.execute(delete(Key))
         db.session.commit()
         with nobody_inserts(len(together)):
-            for process in together:
-                process.stdin.write("go\n")
-                process.stdin.flush()
+            let_go(together)
     for process in together:
         code, _, err = finish(process)
         assert code == 0, err
@@ -175,5 +178,7 @@ def nobody_inserts(count):
         if not own.is_sqlite:
             connection.execute(text("LOCK TABLE key IN SHARE MODE"))
         yield
+        ends = time.monotonic() + 30
         while not own.is_sqlite and connection.execute(WAITING).scalar() < count:
+            assert time.monotonic() < ends
             time.sleep(0.01)

@@ -1,6 +1,8 @@
 """The schema: what the models say is what the migrations make, whole or not at all."""
 
 import shutil
+import time
+from contextlib import contextmanager
 
 import flask_migrate
 import pytest
@@ -13,9 +15,13 @@ from contactapp.config import load
 from contactapp.database import database, db
 from tests.conftest import FAST
 from tests.support.cast import Person
-from tests.support.command import CONTACTAPP, finish, start
+from tests.support.command import finish, let_go, poised
 
 NEWEST = "0001"
+WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 BROKEN = """
 import sqlalchemy as sa
 from alembic import op
@@ -154,20 +160,33 @@ def test_everything_can_be_taken_back_and_made_again(bare_app, engine):
 
 
 # DU-6
-def test_two_processes_can_upgrade_side_by_side(engine, new_database, tmp_path):
-    url, instance = new_database(engine), str(tmp_path / "instance")
-    settings = {"DATABASE_URL": url, "INSTANCE_PATH": instance}
-    command = (*CONTACTAPP, "db", "upgrade")
-    together = [start(command, tmp_path, settings) for _ in range(2)]
+def test_two_processes_can_upgrade_side_by_side(bare_app, engine, tmp_path):
+    settings = bare_app.extensions["contactapp.settings"]
+    given = {"DATABASE_URL": settings.database_url, "INSTANCE_PATH": str(settings.instance_path)}
+    code = "from contactapp import startup\nstartup.upgrade(app)"
+    together = poised(code, 2, tmp_path, given)
+    with bare_app.app_context(), nobody_begins(len(together)):
+        let_go(together)
     for process in together:
-        code, out, err = finish(process)
-        assert (code, out) == (0, "The database is up to date.\n"), err
-    app = create_app(load({**FAST, **settings}, environ={}))
-    assert (revision(app), trigger_names(app)) == (NEWEST, wanted_triggers(engine))
-    assert startup.problems(app) == []
-    with app.app_context():
-        database().engine.dispose()
-        database().lane.close()
+        code, _, err = finish(process)
+        assert code == 0, err
+    assert (revision(bare_app), trigger_names(bare_app)) == (NEWEST, wanted_triggers(engine))
+    assert startup.problems(bare_app) == []
+
+
+@contextmanager
+def nobody_begins(count):
+    """Hold every upgrade at its first table until `count` wait, there or for one another."""
+    own = database()
+    with own.engine.connect() as connection, connection.begin() as transaction:
+        connection.execute(text("CREATE TABLE alembic_version (x INTEGER)"))
+        yield
+        ends = time.monotonic() + 30
+        while not own.is_sqlite and connection.execute(WAITING).scalar() < count:
+            assert time.monotonic() < ends
+            connection.execute(text("SELECT pg_stat_clear_snapshot()"))
+            time.sleep(0.01)
+        transaction.rollback()
 
 
 @pytest.fixture

@@ -126,19 +126,22 @@ def traffic(engine, new_server, tmp_path_factory):
     traffic.server.kill()
 
 
-def spellings(word):
-    """The forms in which a marker could lie in a file: plain, as hex, in Base64, as UTF-16."""
-    raw = word.encode()
-    yield from (raw, raw.lower(), raw.hex().encode(), raw.hex().upper().encode())
-    yield word.encode("utf-16-le")
+def spellings(stem):
+    """The forms in which a marker could lie in a file, in lower case: plain, wide, hex, Base64."""
+    raw = stem.encode()
+    for form in (raw, raw.lower()):  # names are folded before they are indexed
+        yield from (form.lower(), form.hex().encode(), form.decode().encode("utf-16-le").lower())
     for shift in range(3):  # without the ends, which depend on what stands beside it
-        yield base64.b64encode(b"x" * shift + raw)[4:-4]
+        yield base64.b64encode(b"x" * shift + raw)[4:-4].lower()
+
+
+FORMS = {form for stem in ("Zq9v", mark("key"), mark("first_name")) for form in spellings(stem)}
 
 
 def found_in(content):
-    """The forms of any marker in these bytes."""
-    forms = [*spellings("Zq9vfirst"), *spellings("Zq9vkeymarker"), b"Zq9v", b"5a713976"]
-    return {form for form in forms if form in content}
+    """The forms of any marker in these bytes; fewer than four bytes would occur by chance."""
+    folded = content.lower()
+    return {form for form in FORMS if len(form) >= 4 and form in folded}
 
 
 def dumped(server):

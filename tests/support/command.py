@@ -41,6 +41,26 @@ def start(command, folder, settings, environment=None, stdin=subprocess.DEVNULL)
     )
 
 
+def poised(code, count, folder, settings):
+    """Processes with an `app` of their own that will run `code` when they are let go."""
+    program = (
+        "import sys\nfrom contactapp import create_app\napp = create_app()\n"
+        f"print('ready', flush=True)\nsys.stdin.readline()\n{code}"
+    )
+    command = (sys.executable, "-c", program)
+    together = [start(command, folder, settings, stdin=subprocess.PIPE) for _ in range(count)]
+    for process in together:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    return together
+
+
+def let_go(processes):
+    """Let them go all at once; `finish` them afterwards."""
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
 def finish(process, given=None):
     """Wait for it: (exit code, standard output, standard error)."""
     try:
