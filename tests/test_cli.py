@@ -3,10 +3,13 @@
 import pytest
 from sqlalchemy import text
 
+from contactapp import startup
 from contactapp.database import database
 from tests.support.cast import PASSWORD, Person
 from tests.support.command import CONTACTAPP, contactapp, finish, start
 
+# What a command does is the same on either engine, and a process costs a second.
+once = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 ACCOUNT = ("users", "create", "--password-stdin")
 
 
@@ -41,6 +44,7 @@ def test_a_fresh_installation_has_no_account(installed):
 
 
 # AU-9
+@once
 def test_an_operator_makes_the_first_admin(installed, command):
     app, _, _ = installed
     email = "root@example.com"
@@ -55,6 +59,7 @@ def test_an_operator_makes_the_first_admin(installed, command):
     assert (me["role"], me["email_verified"]) == ("admin", True)
 
 
+@once
 def test_a_book_is_shared_and_unshared(installed, command):
     app, _, _ = installed
     alice, bob = Person(app, "alice"), Person(app, "bob")
@@ -72,7 +77,7 @@ def test_the_doctor_finds_a_new_installation_in_order(command):
     assert command("doctor") == (0, "Everything is in order.\n", "")
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@once
 def test_the_doctor_names_everything_that_is_wrong(installed, command):
     app, _, folder = installed
     with app.app_context(), database().engine.begin() as connection:
@@ -89,7 +94,7 @@ def test_the_doctor_names_everything_that_is_wrong(installed, command):
     ]
     stray.unlink()
     assert command("db", "upgrade")[0] == 0
-    assert command("doctor")[0] == 0
+    assert startup.problems(app) == []
 
 
 def test_routes_are_listed_with_their_methods(tmp_path):
@@ -127,7 +132,7 @@ def mistakes(installed):
     return {name: finish(process, f"{given}\n") for name, (process, given) in running.items()}
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@once
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_in_a_sentence(mistakes, name):
     code, out, err = mistakes[name]

@@ -520,7 +520,7 @@ def test_processes_that_start_together_agree_on_their_secrets(folder):
     """
     starting = [python(code, folder) for _ in range(3)]
     assert [process.stdout.readline() for process in starting] == ["ready\n"] * 3
-    rounds = [folder / f"instance{number}" for number in range(10)]
+    rounds = [folder / f"instance{number}" for number in range(3)]
     for instance in rounds:
         for process in starting:
             process.stdin.write(f"{instance}\n")

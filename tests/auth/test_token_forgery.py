@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from tests.support.cast import Person
 from tests.support.forger import ME, Forger, encoded, refused_everywhere
 
 
-@pytest.fixture
-def forger(app, alice):
-    return Forger(app, alice)
+@pytest.fixture(scope="module")
+def forger(app):
+    """Of one account for all: whatever is refused leaves it as it is."""
+    return Forger(app, Person(app, "alice"))
 
 
 def test_the_forger_can_make_a_genuine_token(client, forger):

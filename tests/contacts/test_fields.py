@@ -135,7 +135,7 @@ def test_every_error_is_named_at_once(owner, target):
             "/first_name": "too_long",
             "/email": "invalid_email",
             "/birthday": "invalid_date",
-            "/starred": "invalid",
+            "/starred": "wrong_type",
             "/custom_fields/deep": "wrong_type",
             "/custom_fields/": "invalid_key",
             "/surname": "unknown_field",
