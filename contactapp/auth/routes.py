@@ -8,6 +8,7 @@ from flask import Response, request
 
 from ..answers import JSON, answer_object, no_content
 from ..config import settings
+from ..errors import InvalidFields
 from ..extensions import limiter
 from ..http import Blueprint, actor, loaded, public, read_json
 from ..limits import limit_text
@@ -69,10 +70,10 @@ def login(fields: dict[str, Any]) -> Response:
 def refresh_token() -> Response:
     """Exchange a refresh token, sent as bearer or as {refresh_token}, for new tokens"""
     # The body first: clients' interceptors attach the access token to every request.
-    if request.content_length or not bearer_token():
-        token = loaded(_refresh_body, read_json())["refresh_token"]
-    else:
-        token = bearer_token() or ""
+    sent = loaded(_refresh_body, read_json()) if request.content_length else {}
+    token = sent.get("refresh_token", bearer_token())
+    if token is None:
+        raise InvalidFields.one("/refresh_token", "required", "Send it here or as bearer token.")
     return answer_object(service.refresh(token).shown())
 
 

@@ -61,7 +61,7 @@ class SignInForm(Schema):
 class Refresh(Schema):
     """The refresh token, where it does not come as the bearer token."""
 
-    refresh_token = fields.String(required=True)
+    refresh_token = fields.String()
 
 
 class Tokens(Schema):

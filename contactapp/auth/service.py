@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from ..users.service import create_user, find_credentials, show_user
 from . import tokens
 from .models import Session
 from .passwords import PasswordHasher, check_policy
+
+log = logging.getLogger("contactapp")
 
 GRACE_MS = 10_000
 
@@ -168,6 +171,7 @@ def refresh(token: str) -> TokenPair:
     claims = tokens.verify(token, "refresh")
     pair = _rotate(claims)
     if pair is None:
+        log.warning("a spent refresh token came back, session %d ended", claims.session_id)
         raise Unauthenticated("refresh_token_reused")
     return pair
 

@@ -70,6 +70,10 @@ def test_the_token_comes_as_bearer_or_in_the_body(client, alice):
     assert is_alive(client, in_body["access_token"])
 
 
+def test_an_empty_object_is_no_refresh_token_and_no_hindrance(client, alice):
+    assert works(client.post(URL, json={}, headers=bearer(alice.refresh)))
+
+
 def test_the_body_counts_where_a_client_sends_its_access_token_along(client, alice):
     body = {"refresh_token": alice.refresh}
     assert works(client.post(URL, json=body, headers=bearer(alice.access)))
@@ -82,7 +86,7 @@ def test_it_refuses_what_is_no_refresh_token(client, alice):
     refused(client.post(URL, headers=bearer(alice.access)), 401, "invalid_token")
     refused(client.post(URL, json={}), 422, "invalid_fields", "/refresh_token")
     refused(client.post(URL, json={"refresh_token": 7}), 422, "invalid_fields", "/refresh_token")
-    refused(client.post(URL), 415, "unsupported_media_type")
+    refused(client.post(URL), 422, "invalid_fields", "/refresh_token")
     assert works(refresh(client, alice.refresh))
 
 
