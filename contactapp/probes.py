@@ -31,4 +31,6 @@ def readyz() -> Response:
     except DatabaseFailure:
         found = ["the database is not reachable"]
     status = {"status": "unready" if found else "ready", "problems": found}
-    return answer_object(status, 503 if found else 200)
+    if found:
+        return answer_object(status, 503, {"Retry-After": "5"})
+    return answer_object(status)
