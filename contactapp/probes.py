@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app
 
 from .answers import answer_object
-from .database import Sql, lane
-from .engine import DatabaseFailure
+from .database import Sql, database, lane
+from .engine import DatabaseFailure, warn_of_old_sqlite
 from .http import unlimited
 from .startup import problems
 
@@ -31,6 +31,9 @@ def readyz() -> Response:
     except DatabaseFailure:
         found = ["the database is not reachable"]
     status = {"status": "unready" if found else "ready", "problems": found}
+    warning = warn_of_old_sqlite() if database().is_sqlite else None
+    if warning:
+        status["warnings"] = [warning]
     if found:
         return answer_object(status, 503, {"Retry-After": "5"})
     return answer_object(status)

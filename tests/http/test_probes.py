@@ -127,3 +127,13 @@ def test_a_wrong_master_key_is_not_ready(own_app, make):
 
 def _base64(value):
     return base64.b64encode(value).decode()
+
+
+# DU-2
+def test_an_old_sqlite_is_a_warning_and_no_reason_to_stop(new_app, monkeypatch):
+    client = new_app("sqlite").test_client()
+    assert "warnings" not in client.get("/readyz").json
+    monkeypatch.setattr("contactapp.engine.SAFE_SQLITE", (99, 0, 0))
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert "can corrupt" in answer.json["warnings"][0]
