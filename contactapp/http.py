@@ -266,28 +266,38 @@ def _by_data_key(schema: Schema) -> dict[str, fields.Field]:
 def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, value in _pairs(raw, "bad_request"):
-        field = _by_data_key(schema).get(name)
-        if field is None:
-            raise BadRequest(
-                "unknown_parameter",
-                "A query parameter is not known here.",
-                parameter=name[:80].encode("utf-8", "replace").decode(),
-            )
-        if isinstance(field, fields.List):
-            data.setdefault(name, []).append(value)
-        elif name in data:
-            raise BadRequest("repeated_parameter", f"{name} came more than once.", parameter=name)
-        else:
-            data[name] = value
-        if not strict_json.is_storable(value):
-            raise InvalidFields.one(f"?{name}", "invalid_text", "Contains NUL or a surrogate.")
+        _put(schema, data, name, value)
+        if not strict_json.is_storable(name + value):
+            where = f"?{name}" if strict_json.is_storable(name) else "?"
+            raise InvalidFields.one(where, "invalid_text", "Contains NUL or a surrogate.")
     try:
         return schema.load(data)
     except ValidationError as error:
         found = field_errors(error.messages)
+        names = ["?" + e.pointer.lstrip("/").replace("./", ".") for e in found]
         raise InvalidFields(
-            errors=[e._replace(pointer="?" + e.pointer.lstrip("/")) for e in found]
+            errors=[e._replace(pointer=name) for e, name in zip(found, names, strict=True)]
         ) from None
+
+
+def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
+    """Add one parameter to the data. A field called `custom.` takes all names that begin so."""
+    known = _by_data_key(schema)
+    prefix, dot, rest = name.partition(".")
+    if dot and prefix + dot in known:
+        place, key = data.setdefault(prefix + dot, {}), rest
+    elif name in known:
+        place, key = data, name
+    else:
+        raise BadRequest(
+            "unknown_parameter",
+            "A query parameter is not known here.",
+            parameter=name[:80].encode("utf-8", "replace").decode(),
+        )
+    if key in place:
+        shown = name[:80].encode("utf-8", "replace").decode()
+        raise BadRequest("repeated_parameter", f"{shown} came more than once.", parameter=shown)
+    place[key] = value
 
 
 _cached_query = lru_cache(maxsize=4096)(_parse_query)

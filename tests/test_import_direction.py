@@ -39,7 +39,7 @@ MEETINGS = {
     ("auth.routes", "users.schemas"): "and is documented with the same schema",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
     ("auth.service", "users.models"): "sign-in compares and replaces the password hash under lock",
-    ("books.service", "contacts.card"): "the view keeps contacts as the JSON that card renders",
+    ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
 }
 

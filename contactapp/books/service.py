@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from .. import clock
 from ..actor import Actor
 from ..changes.service import create_stream
-from ..contacts.card import Meta, render
+from ..contacts.row import Row, open_row
 from ..database import Sql, constraint_of, database, db, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
+from .cache import ViewCache
 from .models import Book, BookMember
-from .view import ViewCache
 
 _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, 'owner' FROM book b "
@@ -31,17 +31,13 @@ def init_app(app: Flask, capacity_bytes: int) -> None:
     """Give the application its view cache."""
     with app.app_context():
         app.extensions["contactapp.views"] = ViewCache(
-            database().lane, keyring().cipher, _render, capacity_bytes
+            database().lane, keyring().cipher, open_row, capacity_bytes
         )
 
 
-def views() -> ViewCache:
+def views() -> ViewCache[Row]:
     """The view cache of the current application."""
     return current_app.extensions["contactapp.views"]
-
-
-def _render(columns: tuple[Any, ...], plaintext: bytes) -> bytes:
-    return render(Meta(*columns), plaintext)
 
 
 def create_personal_book(owner_id: int) -> int:

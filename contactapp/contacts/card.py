@@ -1,13 +1,10 @@
-"""What a contact is: its fields, its computed name, and its JSON. Pure: dicts in, bytes out."""
+"""What a contact is: its fields, its computed name, and its JSON. Pure: dicts in, dicts out."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
 from typing import Any, NamedTuple
-
-import orjson
 
 from ..clock import rfc3339
 
@@ -28,7 +25,6 @@ LINES = {
 }
 MAX_NAME = 405  # the longest computed one, so that it can be sent back
 MAX_CUSTOM_FIELDS = 100
-SORTED_CHARACTERS = 64
 READ_ONLY = (
     "id",
     "uid",
@@ -111,11 +107,6 @@ def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def render(meta: Meta, sealed_text: bytes) -> bytes:
-    """The contact's JSON bytes from its opened blob."""
-    return orjson.dumps(as_object(meta, orjson.loads(sealed_text)))
-
-
 def is_partial_date(text: str) -> bool:
     """Whether the text is `YYYY-MM-DD`, `--MM-DD`, `YYYY` or `YYYY-MM` and a real date."""
     match = _PARTIAL_DATE.fullmatch(text)
@@ -130,22 +121,3 @@ def is_partial_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def sort_key(value: Any) -> tuple[Any, ...]:
-    """A key that puts accents beside their letters and ignores case, ties by the exact text.
-
-    The first 64 characters decide, so that a cursor stays short enough for a URL.
-    """
-    if isinstance(value, str):
-        start = value[:SORTED_CHARACTERS]
-        return (fold(start), start)
-    return (value,)
-
-
-def fold(text: str) -> str:
-    """Compatibility decomposition, case folded, marks off (Unicode TR 15 and CaseFolding)."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()

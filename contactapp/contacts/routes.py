@@ -17,7 +17,8 @@ from ..answers import (
 )
 from ..http import Blueprint, actor, versioned
 from . import service
-from .schemas import BookQuery, Contact, ContactInput, ContactPage, ContactPatch, ListQuery
+from .queries import BookQuery, ListQuery, SearchQuery
+from .schemas import Contact, ContactInput, ContactPage, ContactPatch, SearchPage
 
 contacts = Blueprint("contacts", __name__, description="The contacts of an address book")
 
@@ -29,6 +30,16 @@ def list_contacts(query: dict[str, Any]) -> Response:
     """List the contacts of the book"""
     head, page = service.list_contacts(actor(), query)
     tag = list_tag(head, request.query_string, b"%d" % actor().user_id)  # cursors are the user's
+    return conditional(tag, page.body, next_link(page.next_cursor))
+
+
+@contacts.route("/contacts/search")
+@contacts.query(SearchQuery)
+@contacts.response(200, SearchPage)
+def search_contacts(query: dict[str, Any]) -> Response:
+    """Find contacts by words in any field"""
+    head, page = service.search_contacts(actor(), query)
+    tag = list_tag(head, b"search", request.query_string, b"%d" % actor().user_id)
     return conditional(tag, page.body, next_link(page.next_cursor))
 
 

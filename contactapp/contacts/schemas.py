@@ -1,4 +1,4 @@
-"""The shapes of contact requests and answers."""
+"""The shapes of contact bodies, in and out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..errors import BadRequest
-from ..http import MAX_ID, PlainInteger, Problem
-from .card import FIELDS, LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, SORTABLE, is_partial_date
+from ..http import Problem
+from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
-MAX_SORT_KEYS = 4
-_MAX_CURSOR = 3500  # under gunicorn's 4094 for the whole request line
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
 _ALIASES = {"phone_number": "phone"}
@@ -163,68 +160,6 @@ class ContactPatch(_ContactFields):
     """A JSON merge patch (RFC 7396): null clears, absent leaves."""
 
 
-class BookQuery(Schema):
-    book = PlainInteger(
-        minimum=1,
-        maximum=MAX_ID,
-        metadata={"description": "An address book other than one's own."},
-    )
-
-
-class Names(fields.String):
-    """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
-
-    def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._allowed = allowed
-        self._signed = signed
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        names = tuple(value.split(","))
-        bare_names = [name.removeprefix("-") if self._signed else name for name in names]
-        if len(set(bare_names)) < len(names):
-            raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
-        if self._signed and len(names) > MAX_SORT_KEYS:
-            problem = f"At most {MAX_SORT_KEYS} names."
-            raise ValidationError(Problem("too_many", problem))
-        for bare in bare_names:
-            if bare not in self._allowed:
-                raise BadRequest(
-                    "unknown_parameter",
-                    f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
-                    parameter=attr,
-                )
-        return names
-
-
-class ListQuery(BookQuery):
-    """Paging, order and sparse objects."""
-
-    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
-    skip = PlainInteger(minimum=0, maximum=MAX_ID)
-    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
-    cursor = fields.String(validate=validate.Length(max=_MAX_CURSOR))
-    sort = Names(
-        SORTABLE,
-        signed=True,
-        load_default=("id",),
-        metadata={
-            "description": "Comma list, `-` for descending; the id is always the last key.",
-            "default": "id",
-        },
-    )
-    fields_ = Names(FIELDS, signed=False, data_key="fields")
-
-    @post_load
-    def _one_way_of_paging(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        ways = [way for way in ("skip", "offset", "cursor") if way in data]
-        if len(ways) > 1:
-            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
-            raise ValidationError({way: [clash] for way in ways})
-        data["skip"] = data.pop("offset", data.get("skip", 0))
-        return data
-
-
 class Contact(Schema):
     """A contact as the API shows it; absent values are null."""
 
@@ -262,5 +197,19 @@ class ContactPage(Schema):
     """One page of a list. `next_cursor` is null on the last one; `total` counts all pages."""
 
     items = fields.List(fields.Nested(ListedContact(partial=True)), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(required=True)
+
+
+class FoundContact(Contact):
+    """A contact that was searched for: `matched_in` names the fields that have the words."""
+
+    matched_in = fields.List(fields.String(), required=True)
+
+
+class SearchPage(Schema):
+    """One page of what was found, in the order of names unless `sort` says otherwise."""
+
+    items = fields.List(fields.Nested(FoundContact(partial=True)), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
     total = fields.Integer(required=True)

@@ -60,6 +60,12 @@ def list_contacts(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
     return view.head, page_of(view, query, CursorSeal(actor.user_id, actor.book.id))
 
 
+def search_contacts(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
+    """As list_contacts; every row also says where the words of `q` were found."""
+    head, page = list_contacts(actor, query)
+    return head, page._replace(terms=query["q"])
+
+
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
     """A live contact's version and JSON. A book that is not in memory is not loaded for it."""
     view = views().peek(actor.book)

@@ -1,0 +1,220 @@
+"""The query strings of contact lists: paging, order, sparse objects, filters, search."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from ..errors import BadRequest
+from ..http import MAX_ID, PlainInteger, Problem
+from . import search
+from .card import FIELDS, SORTABLE
+from .filters import CUSTOM_ENDINGS, HAS, TEXT, predicates
+from .listing import listing_of
+
+MAX_SORT_KEYS = 4
+MAX_TEXT = 200
+MAX_CUSTOM_FILTERS = 10
+_MAX_CURSOR = 3500  # under gunicorn's 4094 for the whole request line
+_PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
+)
+
+
+class BookQuery(Schema):
+    book = PlainInteger(
+        minimum=1,
+        maximum=MAX_ID,
+        metadata={"description": "An address book other than one's own."},
+    )
+
+
+class Names(fields.String):
+    """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
+
+    def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._allowed = allowed
+        self._signed = signed
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        names = tuple(value.split(","))
+        bare_names = [name.removeprefix("-") if self._signed else name for name in names]
+        if len(set(bare_names)) < len(names):
+            raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
+        if self._signed and len(names) > MAX_SORT_KEYS:
+            problem = f"At most {MAX_SORT_KEYS} names."
+            raise ValidationError(Problem("too_many", problem))
+        for bare in bare_names:
+            if bare not in self._allowed:
+                raise BadRequest(
+                    "unknown_parameter",
+                    f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
+                    parameter=attr,
+                )
+        return names
+
+
+class Words(fields.String):
+    """Search words and quoted phrases, as `search.Term`s."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        found = search.terms(checked_text(value))
+        if not found:
+            raise ValidationError(Problem("required", "Nothing to search for."))
+        if len(found) > search.MAX_TERMS:
+            raise ValidationError(Problem("too_many", f"At most {search.MAX_TERMS} words."))
+        return found
+
+
+class Text(fields.String):
+    """A value to compare with."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return checked_text(value)
+
+
+class Number(fields.String):
+    """A phone number, or a part of one."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = checked_text(value)
+        if not search.is_number(text):
+            raise ValidationError(Problem("invalid_phone", "Not a phone number or a part of one."))
+        return text
+
+
+class QueryFlag(fields.Boolean):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value not in {"true", "false"}:
+            raise ValidationError(Problem("wrong_type", "true or false."))
+        return value == "true"
+
+
+class Moment(fields.String):
+    """A time (RFC 3339) or a whole UTC day, in seconds since the epoch; of a day its first second,
+    or its last where that bounds from above."""
+
+    def __init__(self, *, last: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._last = last
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            if not _TIME.fullmatch(value):
+                raise ValueError
+            if len(value) > 10:
+                return int(datetime.fromisoformat(value.upper()).timestamp() // 1)
+            day = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+            start = int(day.timestamp())
+        except (ValueError, OverflowError):
+            problem = "Not a time such as 2026-11-21T09:30:00Z or 2026-11-21; a + is sent as %2B."
+            raise ValidationError(Problem("invalid_time", problem)) from None
+        return start + int(timedelta(days=1).total_seconds()) - 1 if self._last else start
+
+
+class CustomFilters(fields.Dict):
+    """`custom.<key>` and its `_min`, `_max` and `_like`, by what stands after the point."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if len(value) > MAX_CUSTOM_FILTERS:
+            raise ValidationError(Problem("too_many", f"At most {MAX_CUSTOM_FILTERS} of them."))
+        found = {}
+        for name, text in value.items():
+            key = unicodedata.normalize("NFC", name)
+            if not key or len(key) > MAX_TEXT or key in CUSTOM_ENDINGS:
+                raise ValidationError({name: [Problem("invalid_key", "Name a custom field.")]})
+            try:
+                found[key] = checked_text(text)
+            except ValidationError as error:
+                raise ValidationError({name: error.messages}) from None
+        return found
+
+
+def checked_text(value: str) -> str:
+    """The text, trimmed. Raises ValidationError where it is empty, too long or no line of text."""
+    if len(value) > MAX_TEXT:
+        raise ValidationError(Problem("too_long", f"At most {MAX_TEXT} characters."))
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text:
+        raise ValidationError(Problem("required", "Empty."))
+    if any(unicodedata.category(c) == "Cc" for c in text):
+        raise ValidationError(Problem("invalid_text", "Contains control characters."))
+    return text
+
+
+def _about(text: str) -> dict[str, Any]:
+    return {"metadata": {"description": text}}
+
+
+def _filters() -> dict[str, fields.Field]:
+    found: dict[str, fields.Field] = {}
+    for field in TEXT:
+        kind = Number if field == "phone" else Text
+        found[field] = kind(**_about("Equal, without case and accents."))
+        found[f"{field}_like"] = kind(**_about("Contains, without case and accents."))
+    for name in ("created", "updated"):
+        found[f"{name}_min"] = Moment(last=False, **_about("At this time or day, or later."))
+        found[f"{name}_max"] = Moment(last=True, **_about("At this time or day, or earlier."))
+    return found
+
+
+class ListQuery(BookQuery, Schema.from_dict(_filters(), name="Filters")):  # type: ignore[misc]
+    """Paging, order, sparse objects and filters; a contact must pass all of them."""
+
+    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
+    skip = PlainInteger(minimum=0, maximum=MAX_ID)
+    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
+    cursor = fields.String(validate=validate.Length(max=_MAX_CURSOR))
+    sort = Names(
+        SORTABLE,
+        signed=True,
+        load_default=("id",),
+        metadata={
+            "description": "Comma list, `-` for descending; the id is always the last key.",
+            "default": "id",
+        },
+    )
+    fields_ = Names(FIELDS, signed=False, data_key="fields")
+    q = Words(**_about("Words and quoted phrases that the contact must have, as in search."))
+    starred = QueryFlag()
+    birthday_month = PlainInteger(minimum=1, maximum=12)
+    has = Names(HAS, signed=False, **_about("Comma list of fields that must be filled."))
+    custom = CustomFilters(
+        data_key="custom.",
+        metadata={
+            "description": "`custom.<key>=`, also with `_min`, `_max` or `_like` after the key."
+        },
+    )
+
+    @post_load(pass_original=True)
+    def _complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        ways = [way for way in ("skip", "offset", "cursor") if way in data]
+        if len(ways) > 1:
+            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
+            raise ValidationError({way: [clash] for way in ways})
+        data["skip"] = data.pop("offset", data.get("skip", 0))
+        data["where"] = predicates(data)
+        given = {k: v for k, v in original.items() if k not in _PAGING and k != "fields"}
+        data["listing"] = listing_of(data["sort"], given)
+        return data
+
+
+class SearchQuery(ListQuery):
+    """The same with `q` required, in the order of names."""
+
+    q = Words(required=True, metadata={"description": "Words and quoted phrases, all required."})
+    sort = Names(
+        SORTABLE,
+        signed=True,
+        load_default=("name",),
+        metadata={
+            "description": "Comma list, `-` for descending; the id is always the last key.",
+            "default": "name",
+        },
+    )

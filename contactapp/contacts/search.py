@@ -1,0 +1,175 @@
+"""Search in memory: case-, accent- and punctuation-blind, phones by their digits. Pure.
+
+A contact's searchable fields are folded once, when its row is opened, into one haystack of lines:
+all fields with punctuation as spaces, then as folded, then with punctuation taken out, the latter
+two empty where they would say the same. So `jean-luc` and `"jean luc"` find Jean-Luc, `oneil` and
+`o'neil` find O'Neil, `%` finds a per cent sign and nothing else, and a word is one `in`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from .folding import CLOSED, SPACED, fold
+
+FIELDS = (
+    "name",
+    "first_name",
+    "last_name",
+    "phone",
+    "email",
+    "company",
+    "nickname",
+    "middle_name",
+    "prefix",
+    "suffix",
+    "department",
+    "title",
+)
+MAX_TERMS = 20
+_PHONE = FIELDS.index("phone")
+_NO_CUSTOM: dict[str, Any] = {}
+_QUOTES = str.maketrans(dict.fromkeys("“”„«»", '"'))
+# What follows +49 in digits belongs to the same number.
+_TERM = re.compile(r'"([^"]*)"|(\+[0-9][0-9()./\s-]*(?![^\s"])|[^\s"]+)')
+_SPACES = re.compile(" {2,}")
+_NUMBER = re.compile(r"[+0-9()./\s-]*[0-9][+0-9()./\s-]*", re.ASCII)
+_NOT_DIGITS = re.compile("[^0-9]+")
+# Marks before a number in a haystack; neither contacts nor queries may hold control characters
+# there, so an international needle meets only the beginning of a number.
+_INTERNATIONAL, _NATIONAL = "\x01", "\x02"
+# How country codes begin that have one digit or two (ITU-T E.164); all others have three.
+_ONE_DIGIT = re.compile("[17]")
+_TWO_DIGITS = re.compile("2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
+
+
+class Term(NamedTuple):
+    """One word or quoted phrase: it matches where any of its needles is in a line."""
+
+    needles: tuple[str, ...]
+
+    def within(self, text: str) -> bool:
+        """Whether a haystack, or a line of one, has it."""
+        return any(needle in text for needle in self.needles)
+
+
+class Number(NamedTuple):
+    """A phone number's digits: the whole with country code, if it says one, and the national
+    form with the trunk prefix 0."""
+
+    international: str | None
+    national: str
+
+
+def haystack(card: dict[str, Any]) -> str:
+    """What search looks through in a contact with its computed `name`."""
+    custom = card.get("custom_fields", _NO_CUSTOM)
+    values = [card.get(field) or "" for field in FIELDS]
+    values += map(text_of, custom.values())
+    joined = "\n".join(values)
+    if joined.count("\n") >= len(values):  # long texts have lines of their own
+        joined = "\n".join(value.replace("\n", " ") for value in values)
+    literal = fold(joined)
+    spaced = _SPACES.sub(" ", literal.translate(SPACED))
+    if spaced == literal and not card.get("phone"):
+        return f"{spaced}{chr(10) * (2 * len(values))}"
+    first, second = spaced.split("\n"), literal.split("\n")
+    third = literal.translate(CLOSED).split("\n")
+    for place, (plain, folded) in enumerate(zip(first, second, strict=True)):
+        if plain == folded:
+            second[place] = third[place] = ""
+    if card.get("phone"):
+        first[_PHONE], third[_PHONE] = _phone_line(second[_PHONE] or first[_PHONE]), ""
+    return "\n".join((*first, *second, *third))
+
+
+def text_of(value: Any) -> str:
+    """A custom field's value as text: numbers and booleans as JSON writes them."""
+    if isinstance(value, str):
+        return value
+    return ("false", "true")[value] if isinstance(value, bool) else str(value)
+
+
+def terms(query: str) -> tuple[Term, ...]:
+    """The words and quoted phrases of a query; a contact must have every one."""
+    parts = _TERM.findall(query.translate(_QUOTES))
+    wanted = (" ".join((phrase or word).split()) for phrase, word in parts)
+    return tuple(term(part) for part in wanted if part)
+
+
+def term(part: str) -> Term:
+    """One word or phrase."""
+    literal = fold(part)
+    spaced = " ".join(literal.translate(SPACED).split())
+    if not spaced:
+        return Term((literal,))  # nothing but punctuation: as it stands
+    needles = [spaced]
+    if spaced != literal:
+        needles.append(literal.translate(CLOSED))
+    if is_number(literal):
+        number = number_of(literal)
+        if number.international is not None:
+            # Not the bare digits: +49 is a country, and no part of any number.
+            needles = [literal] if literal[0] == "+" else needles
+            needles.append(_INTERNATIONAL + number.international)
+            if len(number.national) > 1:
+                needles.append(_NATIONAL + number.national)
+        elif " " in spaced:
+            needles.append(_NOT_DIGITS.sub("", literal))
+    return Term(tuple(dict.fromkeys(needles)))
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a phone number or a part of one: digits and what people put between them."""
+    return _NUMBER.fullmatch(fold(text)) is not None
+
+
+def number_of(text: str) -> Number:
+    """The digits of a phone number. `+49 (0)151`, `0049 151` and `+49 151` are the same."""
+    folded = fold(text).strip()
+    digits = _NOT_DIGITS.sub("", folded)
+    if folded.startswith("+"):
+        digits = _NOT_DIGITS.sub("", folded.replace("(0)", ""))
+    elif digits.startswith("00"):
+        digits = digits[2:]
+    else:
+        return Number(None, digits)
+    return Number(digits, "0" + digits[_country_code_length(digits) :])
+
+
+def matched_in(text: str, card: dict[str, Any], wanted: tuple[Term, ...]) -> list[str]:
+    """The fields in which a haystack has any of the terms."""
+    lines = text.split("\n")
+    names = [*FIELDS, *(f"custom_fields.{key}" for key in card.get("custom_fields", _NO_CUSTOM))]
+    count = len(names)
+    needles = [needle for term in wanted for needle in term.needles]
+    places = {at % count for at, line in enumerate(lines) if line and _has_any(line, needles)}
+    return [names[place] for place in sorted(places)]
+
+
+def phone_has(text: str, wanted: Term) -> bool:
+    """Whether the phone number in a haystack has the term."""
+    return wanted.within(text.split("\n", _PHONE + 1)[_PHONE])
+
+
+def _has_any(line: str, needles: list[str]) -> bool:
+    for needle in needles:  # noqa: SIM110 half the time of any() with a generator
+        if needle in line:
+            return True
+    return False
+
+
+def _phone_line(folded: str) -> str:
+    number = number_of(folded)
+    if number.national in {"", "0"}:  # written in another script's digits: as it stands
+        return folded
+    if number.international is None:
+        return _NATIONAL + number.national
+    return f"{_INTERNATIONAL}{number.international} {number.national}"
+
+
+def _country_code_length(digits: str) -> int:
+    if _ONE_DIGIT.match(digits):
+        return 1
+    return 2 if _TWO_DIGITS.match(digits) else 3
