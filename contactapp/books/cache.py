@@ -51,7 +51,6 @@ class ViewCache(Generic[R]):
         self._open_row = open_row
         self._capacity = capacity
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
-        self._bytes = 0
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
         self.opened = 0
@@ -122,11 +121,11 @@ class ViewCache(Generic[R]):
 
     def _keep(self, book_id: int, view: BookView[R]) -> None:
         with self._lock:
-            old = self._views.pop(book_id, None)
-            self._bytes -= old.size if old else 0
+            self._views.pop(book_id, None)
             if view.size <= self._capacity:
                 self._views[book_id] = view
-                self._bytes += view.size
-            while self._bytes > self._capacity:
+            # Summed anew: views grow by the orders and columns that are asked of them.
+            total = sum(kept.size for kept in self._views.values())
+            while total > self._capacity:
                 _, dropped = self._views.popitem(last=False)
-                self._bytes -= dropped.size
+                total -= dropped.size

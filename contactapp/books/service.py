@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from .. import clock
 from ..actor import Actor
 from ..changes.service import create_stream
-from ..contacts.row import Row, open_row
+from ..contacts.row import Row
 from ..database import Sql, constraint_of, database, db, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
@@ -31,7 +31,7 @@ def init_app(app: Flask, capacity_bytes: int) -> None:
     """Give the application its view cache."""
     with app.app_context():
         app.extensions["contactapp.views"] = ViewCache(
-            database().lane, keyring().cipher, open_row, capacity_bytes
+            database().lane, keyring().cipher, Row, capacity_bytes
         )
 
 

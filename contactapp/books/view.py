@@ -1,17 +1,19 @@
 """The book in memory: an immutable picture of its live rows at one state of the change log. Pure.
 
-A view is never changed; the next one is made from it and what was touched, with every kept order
-patched: copying a list of 10 000 ids takes microseconds, sorting it again milliseconds.
+A view never changes. The next one is made from it and from what was touched, and whatever was
+worked out for it (orders, columns to filter by) is handed on and patched when it is next asked
+for: copying 10 000 entries takes microseconds, making them again milliseconds.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-_ORDERS = 8  # kept per view; each costs eight bytes a row
-_REBUILD_ABOVE = 1 / 8  # of the book touched at once: then sorting anew is cheaper than patching
+_KEPT = 12  # orders and columns of a view, the oldest of too many dropped
+_KEPT_ENTRY = 60  # bytes an entry takes in them, about half way between an id and a short text
+_REMAKE_ABOVE = 1 / 8  # of the book touched: then making anew is cheaper than patching
 
 
 class Sized(Protocol):
@@ -33,42 +35,62 @@ class Order(NamedTuple, Generic[R]):
     ids: list[int]
     key: Callable[[R], Any]
 
-    def patched(
-        self, gone: list[R], old: dict[int, R], came: list[R], new: dict[int, R]
-    ) -> Order[R]:
-        """The same order of the next view; `old` and `new` are the rows before and after."""
-        ids = self.ids.copy()
-        for row in gone:
-            del ids[bisect_left(ids, self.key(row), key=lambda i: self.key(old[i]))]
-        for row in came:
-            insort(ids, row.id, key=lambda i: self.key(new[i]))
+    def patched(self, touched: Set[int], rows: Mapping[int, R]) -> Order[R]:
+        """The same order of a view with these rows."""
+        ids = [id_ for id_ in self.ids if id_ not in touched]
+        for id_ in touched:
+            if id_ in rows:
+                insort(ids, id_, key=lambda other: self.key(rows[other]))
         return Order(ids, self.key)
 
 
-class BookView(Generic[R]):
-    """An immutable picture of a book at (seq, head): `rows` by id, `size` about how many bytes."""
+class Column(NamedTuple, Generic[R]):
+    """One value per row, and how it comes from a row; rows whose value is None are left out."""
 
-    __slots__ = ("_orders", "by_id", "head", "rows", "seq", "size")
+    values: dict[int, Any]
+    of: Callable[[R], Any]
+
+    def patched(self, touched: Set[int], rows: Mapping[int, R]) -> Column[R]:
+        """The same column of a view with these rows."""
+        values = self.values.copy()
+        for id_ in touched:
+            values.pop(id_, None)
+            if id_ in rows and (value := self.of(rows[id_])) is not None:
+                values[id_] = value
+        return Column(values, self.of)
+
+
+class BookView(Generic[R]):
+    """An immutable picture of a book at (seq, head): `rows` by id, and `ids` in their order."""
+
+    __slots__ = ("_earlier", "_kept", "_rows_size", "head", "ids", "rows", "seq")
 
     def __init__(
-        self, seq: int, head: bytes, rows: dict[int, R], size: int, by_id: Order[R]
+        self, seq: int, head: bytes, rows: dict[int, R], ids: list[int], rows_size: int
     ) -> None:
         self.seq = seq
         self.head = head
         self.rows = rows
-        self.size = size
-        self.by_id = by_id
-        self._orders: dict[Any, Order[R]] = {}
+        self.ids = ids
+        self._rows_size = rows_size
+        self._kept: dict[Any, Order[R] | Column[R]] = {}
+        # What earlier views had, and the rows touched since.
+        self._earlier: dict[Any, tuple[Order[R] | Column[R], frozenset[int]]] = {}
 
     @classmethod
     def of(cls, seq: int, head: bytes, rows: Iterable[R]) -> BookView[R]:
         """The view of these rows."""
         found = {row.id: row for row in rows}
-        size = sum(row.size for row in found.values())
-        return cls(seq, head, found, size, Order(sorted(found), lambda row: row.id))
+        return cls(seq, head, found, sorted(found), sum(row.size for row in found.values()))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, with what it has worked out so far."""
+        made = len(self._kept) + len(self._earlier)
+        return self._rows_size + made * _KEPT_ENTRY * len(self.rows)
 
     def get(self, row_id: int) -> R | None:
         """A live row."""
@@ -76,26 +98,50 @@ class BookView(Generic[R]):
 
     def next(self, seq: int, head: bytes, touched: Iterable[int], now: list[R]) -> BookView[R]:
         """The view after this one: the touched rows are gone, but for those that are there now."""
-        rows = self.rows.copy()
-        gone = [row for id_ in touched if (row := rows.pop(id_, None)) is not None]
-        rows.update((row.id, row) for row in now)
-        size = self.size + sum(row.size for row in now) - sum(row.size for row in gone)
-
-        def patched(order: Order[R]) -> Order[R]:
-            return order.patched(gone, self.rows, now, rows)
-
-        view = BookView(seq, head, rows, size, patched(self.by_id))
-        if len(gone) + len(now) <= len(rows) * _REBUILD_ABOVE:
-            view._orders = {name: patched(order) for name, order in list(self._orders.items())}
+        touched = frozenset(touched)
+        rows, ids, size = self.rows.copy(), self.ids.copy(), self._rows_size
+        for id_ in touched:
+            gone = rows.pop(id_, None)
+            if gone is not None:
+                size -= gone.size
+                del ids[bisect_left(ids, id_)]
+        for row in now:
+            rows[row.id] = row
+            size += row.size
+            insort(ids, row.id)
+        view = BookView(seq, head, rows, ids, size)
+        nothing: frozenset[int] = frozenset()
+        made = {
+            **self._earlier,
+            **{name: (kept, nothing) for name, kept in list(self._kept.items())},
+        }
+        for name, (kept, before) in list(made.items())[-_KEPT:]:
+            since = before | touched
+            if len(since) <= len(rows) * _REMAKE_ABOVE:
+                view._earlier[name] = kept, since
         return view
 
     def order(self, name: Any, make: Callable[[BookView[R]], Order[R]]) -> Order[R]:
-        """An order, made at its first use and kept for this view and those after it, the oldest
-        of too many dropped. Two threads may both make it; they make the same."""
-        found = self._orders.get(name)
+        """An order, made at its first use, patched in later views."""
+        return self._find(("order", name), make)
+
+    def column(self, name: Any, of: Callable[[R], Any]) -> dict[int, Any]:
+        """A value of every row that has it, by id; worked out at its first use, later patched."""
+        return self._find(("column", name), lambda view: _column(view, of)).values
+
+    def _find(self, name: Any, make: Callable[[BookView[R]], Any]) -> Any:
+        """Two threads may both make it; they make the same."""
+        found = self._kept.get(name)
         if found is None:
-            found = make(self)
-            if len(self._orders) >= _ORDERS:
-                self._orders.pop(next(iter(self._orders), None), None)
-            self._orders[name] = found
+            earlier = self._earlier.get(name)
+            found = earlier[0].patched(earlier[1], self.rows) if earlier else make(self)
+            if len(self._kept) >= _KEPT:
+                self._kept.pop(next(iter(self._kept), None), None)
+            self._kept[name] = found
+            self._earlier.pop(name, None)
         return found
+
+
+def _column(view: BookView[R], of: Callable[[R], Any]) -> Column[R]:
+    rows = view.rows.items()
+    return Column({id_: value for id_, row in rows if (value := of(row)) is not None}, of)

@@ -1,4 +1,4 @@
-"""The filters of a contact list, as predicates over rows. Pure.
+"""The filters of a contact list: which column of the view each reads, and its test. Pure.
 
 Text is compared as people do, without case and accents; `_like` means contains, and has no wild
 cards. What a contact does not have matches no filter on it.
@@ -9,143 +9,162 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import search
 from .card import LINES
 from .folding import fold
 from .row import Row
-from .search import text_of
-
-Predicate = Callable[[Row], bool]
+from .search import Number
 
 TEXT = ("name", *LINES)
 HAS = (*LINES, "custom_fields")
 CUSTOM_ENDINGS = ("_min", "_max", "_like")
-SECOND = 1000  # milliseconds; times are compared as they are shown
+HAYSTACK = "haystack"
 
 
-def predicates(query: Mapping[str, Any]) -> tuple[Predicate, ...]:
-    """One predicate per filter in a parsed query; a row must pass every one."""
+class Filter(NamedTuple):
+    """A contact passes whose value in the column, which `of` takes from a row, passes the test, or
+    contains the needle: that is looked for without a call per contact."""
+
+    column: Any
+    of: Callable[[Row], Any]
+    test: Callable[[Any], bool]
+    needle: str | None = None
+
+
+class Phone(NamedTuple):
+    """A phone number's digits, and its lines in a haystack."""
+
+    number: Number
+    lines: str
+
+
+class Custom(NamedTuple):
+    """A custom field's value as a number, where it is one, and as folded text."""
+
+    number: float | None
+    text: str
+
+
+def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
+    """The filters in a parsed query; a contact must pass every one."""
     return tuple(_each(query))
 
 
-def _each(query: Mapping[str, Any]) -> Iterator[Predicate]:
+def haystack_of(row: Row) -> str:
+    """The column that search looks through."""
+    return search.haystack(row.card())
+
+
+def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
     for field in TEXT:
         if field in query:
             yield _phone_is(query[field]) if field == "phone" else _is(field, query[field])
         if f"{field}_like" in query:
             like = query[f"{field}_like"]
             yield _phone_like(like) if field == "phone" else _like(field, like)
-    for name in ("created", "updated"):
-        if f"{name}_min" in query or f"{name}_max" in query:
-            yield _between(name, query.get(f"{name}_min"), query.get(f"{name}_max"))
+    for field in ("created", "updated"):
+        if f"{field}_min" in query or f"{field}_max" in query:
+            least = query.get(f"{field}_min", -math.inf)
+            yield _between(f"{field}_at", least, query.get(f"{field}_max", math.inf))
     if "starred" in query:
-        yield lambda row, wanted=query["starred"]: row.card.get("starred", False) is wanted  # type: ignore[misc]
+        yield _equals("starred", lambda row: row.value("starred"), query["starred"])
     if "birthday_month" in query:
-        yield _born_in(query["birthday_month"])
-    for field in query.get("has", ()):
-        yield lambda row, field=field: bool(row.card.get(field))  # type: ignore[misc]
+        yield _equals("birthday_month", _birthday_month, query["birthday_month"])
+    if "has" in query:
+        wanted = sum(1 << HAS.index(field) for field in query["has"])
+        yield Filter("filled", _filled, lambda found: found & wanted == wanted)
     for name, value in query.get("custom", {}).items():
         yield _custom(name, value)
     for term in query.get("q", ()):
-        yield _has_term(term)
+        only = term.needles[0] if len(term.needles) == 1 else None
+        yield Filter(HAYSTACK, haystack_of, term.within, only)
 
 
-def _has_term(term: search.Term) -> Predicate:
-    if len(term.needles) == 1:
-        [needle] = term.needles
-        return lambda row: needle in row.text
-    return lambda row: term.within(row.text)
+def _folded(field: str) -> Callable[[Row], str | None]:
+    return lambda row: None if (value := row.value(field)) is None else fold(value)
 
 
-def _is(field: str, value: str) -> Predicate:
+def _is(field: str, value: str) -> Filter:
+    return _equals(field, _folded(field), fold(value))
+
+
+def _like(field: str, value: str) -> Filter:
     wanted = fold(value)
-    return lambda row: (found := row.card.get(field)) is not None and fold(found) == wanted
+    return Filter(field, _folded(field), lambda found: wanted in found, wanted)
 
 
-def _like(field: str, value: str) -> Predicate:
-    wanted = fold(value)
-    return lambda row: (found := row.card.get(field)) is not None and wanted in fold(found)
+def _equals(column: str, of: Callable[[Row], Any], wanted: Any) -> Filter:
+    return Filter(column, of, lambda found: found == wanted)
 
 
-def _phone_is(value: str) -> Predicate:
+def _between(field: str, least: float, most: float) -> Filter:
+    return Filter(field, lambda row: row.value(field), lambda found: least <= found <= most)
+
+
+def _phone(row: Row) -> Phone | None:
+    phone = row.value("phone")
+    return phone and Phone(search.number_of(phone), search.phone_lines(phone))
+
+
+def _phone_is(value: str) -> Filter:
     """National and international forms of one number are equal."""
-    wanted, like = search.number_of(value), search.term(value)
+    wanted = search.number_of(value)
 
-    def same(row: Row) -> bool:
-        # The haystack first: taking a number apart costs ten times as much.
-        if not like.within(row.text) or not (phone := row.card.get("phone")):
-            return False
-        found = search.number_of(phone)
-        if wanted.international and found.international:
-            return wanted.international == found.international
-        return wanted.national == found.national
+    def same(found: Phone) -> bool:
+        if wanted.international and found.number.international:
+            return wanted.international == found.number.international
+        return wanted.national == found.number.national
 
-    return same
+    return Filter("phone", _phone, same)
 
 
-def _phone_like(value: str) -> Predicate:
+def _phone_like(value: str) -> Filter:
     wanted = search.term(value)
-    return lambda row: wanted.within(row.text) and search.phone_has(row.text, wanted)
+    return Filter("phone", _phone, lambda found: wanted.within(found.lines))
 
 
-def _between(name: str, least: int | None, most: int | None) -> Predicate:
-    low = -math.inf if least is None else least
-    high = math.inf if most is None else most
-    if name == "created":
-        return lambda row: low <= row.created_at // SECOND <= high
-    return lambda row: low <= row.updated_at // SECOND <= high
-
-
-def _born_in(month: int) -> Predicate:
+def _birthday_month(row: Row) -> int | None:
     """The month of `YYYY-MM-DD`, `YYYY-MM` and `--MM-DD`; a year alone has none."""
-    with_year, without = f"-{month:02}", f"--{month:02}"
-
-    def born(row: Row) -> bool:
-        day = row.card.get("birthday")
-        return day is not None and (day[4:7] == with_year or day[:4] == without)
-
-    return born
+    day = row.value("birthday") or ""
+    month = day[2:4] if day.startswith("--") else day[5:7]
+    return int(month) if month else None
 
 
-def _custom(name: str, value: str) -> Predicate:
-    ending = next((e for e in CUSTOM_ENDINGS if name.endswith(e) and name != e), "")
+def _filled(row: Row) -> int:
+    """Which of HAS have a value, a bit each."""
+    card = row.card()
+    return sum(1 << place for place, field in enumerate(HAS) if card.get(field))
+
+
+def _custom(name: str, value: str) -> Filter:
+    ending = next((e for e in CUSTOM_ENDINGS if name.endswith(e)), "")
     key = name.removesuffix(ending)
-    if ending in {"_min", "_max"}:
-        return _custom_bound(key, value, 1 if ending == "_min" else -1)
-    wanted, number = fold(value), _number(value)
 
-    def same(found: Any) -> bool:
-        if number is not None and _number(found) == number:
-            return True
-        return fold(text_of(found)) == wanted
+    def of(row: Row) -> Custom | None:
+        found = row.card().get("custom_fields", {}).get(key)
+        return None if found is None else Custom(_number(found), fold(search.text_of(found)))
 
-    judge = same if not ending else lambda found: wanted in fold(text_of(found))
-    return lambda row: (found := _custom_value(row, key)) is not None and judge(found)
+    return Filter(("custom", key), of, _custom_test(ending, Custom(_number(value), fold(value))))
 
 
-def _custom_bound(key: str, value: str, sign: int) -> Predicate:
+def _custom_test(ending: str, wanted: Custom) -> Callable[[Custom], bool]:
     """Numbers are compared as numbers, also where they came as text; all else as text, so that
     dates written YYYY-MM-DD are in order."""
-    number, text = _number(value), fold(value)
-
-    def within(row: Row) -> bool:
-        found = _custom_value(row, key)
-        if found is None:
-            return False
-        if number is not None:
-            other = _number(found)
-            return other is not None and sign * other >= sign * number
-        folded = fold(text_of(found))
-        return folded >= text if sign > 0 else folded <= text
-
-    return within
-
-
-def _custom_value(row: Row, key: str) -> Any:
-    custom = row.card.get("custom_fields")
-    return None if custom is None else custom.get(key)
+    number, text = wanted
+    if ending == "_like":
+        return lambda found: text in found.text
+    if not ending:
+        same = number is not None
+        return lambda found: found.text == text or (same and found.number == number)
+    sign = 1 if ending == "_min" else -1
+    if number is not None:
+        bound = sign * number
+        return lambda found: found.number is not None and sign * found.number >= bound
+    if sign > 0:
+        return lambda found: found.text >= text
+    return lambda found: found.text <= text
 
 
 def _number(value: Any) -> float | None:
@@ -158,4 +177,6 @@ def _number(value: Any) -> float | None:
         with suppress(ValueError):
             return float(value)
         return None
-    return float(value)
+    with suppress(OverflowError):
+        return float(value)
+    return None

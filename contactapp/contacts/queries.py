@@ -13,7 +13,7 @@ from ..errors import BadRequest
 from ..http import MAX_ID, PlainInteger, Problem
 from . import search
 from .card import FIELDS, SORTABLE
-from .filters import CUSTOM_ENDINGS, HAS, TEXT, predicates
+from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
 from .listing import listing_of
 
 MAX_SORT_KEYS = 4
@@ -199,7 +199,7 @@ class ListQuery(BookQuery, Schema.from_dict(_filters(), name="Filters")):  # typ
             clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
             raise ValidationError({way: [clash] for way in ways})
         data["skip"] = data.pop("offset", data.get("skip", 0))
-        data["where"] = predicates(data)
+        data["where"] = filters(data)
         given = {k: v for k, v in original.items() if k not in _PAGING and k != "fields"}
         data["listing"] = listing_of(data["sort"], given)
         return data

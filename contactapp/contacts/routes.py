@@ -38,7 +38,7 @@ def list_contacts(query: dict[str, Any]) -> Response:
 @contacts.response(200, SearchPage)
 def search_contacts(query: dict[str, Any]) -> Response:
     """Find contacts by words in any field"""
-    head, page = service.search_contacts(actor(), query)
+    head, page = service.list_contacts(actor(), query, searched=True)
     tag = list_tag(head, b"search", request.query_string, b"%d" % actor().user_id)
     return conditional(tag, page.body, next_link(page.next_cursor))
 

@@ -9,8 +9,10 @@ two empty where they would say the same. So `jean-luc` and `"jean luc"` find Jea
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from .card import display_name
 from .folding import CLOSED, SPACED, fold
 
 FIELDS = (
@@ -51,7 +53,7 @@ class Term(NamedTuple):
 
     def within(self, text: str) -> bool:
         """Whether a haystack, or a line of one, has it."""
-        return any(needle in text for needle in self.needles)
+        return _has_any(text, self.needles)
 
 
 class Number(NamedTuple):
@@ -63,23 +65,22 @@ class Number(NamedTuple):
 
 
 def haystack(card: dict[str, Any]) -> str:
-    """What search looks through in a contact with its computed `name`."""
+    """What search looks through in a contact."""
     custom = card.get("custom_fields", _NO_CUSTOM)
-    values = [card.get(field) or "" for field in FIELDS]
+    values = [card.get(field, "") for field in FIELDS]
+    values[0] = display_name(card)
     values += map(text_of, custom.values())
     joined = "\n".join(values)
     if joined.count("\n") >= len(values):  # long texts have lines of their own
         joined = "\n".join(value.replace("\n", " ") for value in values)
     literal = fold(joined)
     spaced = _SPACES.sub(" ", literal.translate(SPACED))
-    if spaced == literal and not card.get("phone"):
-        return f"{spaced}{chr(10) * (2 * len(values))}"
     first, second = spaced.split("\n"), literal.split("\n")
     third = literal.translate(CLOSED).split("\n")
     for place, (plain, folded) in enumerate(zip(first, second, strict=True)):
         if plain == folded:
             second[place] = third[place] = ""
-    if card.get("phone"):
+    if values[_PHONE]:
         first[_PHONE], third[_PHONE] = _phone_line(second[_PHONE] or first[_PHONE]), ""
     return "\n".join((*first, *second, *third))
 
@@ -138,22 +139,29 @@ def number_of(text: str) -> Number:
     return Number(digits, "0" + digits[_country_code_length(digits) :])
 
 
-def matched_in(text: str, card: dict[str, Any], wanted: tuple[Term, ...]) -> list[str]:
+def matched_in(
+    text: str, wanted: tuple[Term, ...], card: Callable[[], dict[str, Any]]
+) -> list[str]:
     """The fields in which a haystack has any of the terms."""
     lines = text.split("\n")
-    names = [*FIELDS, *(f"custom_fields.{key}" for key in card.get("custom_fields", _NO_CUSTOM))]
-    count = len(names)
+    count = len(lines) // 3
     needles = [needle for term in wanted for needle in term.needles]
-    places = {at % count for at, line in enumerate(lines) if line and _has_any(line, needles)}
-    return [names[place] for place in sorted(places)]
+    places = sorted(
+        {at % count for at, line in enumerate(lines) if line and _has_any(line, needles)}
+    )
+    if not places or places[-1] < len(FIELDS):
+        return [FIELDS[place] for place in places]
+    names = [*FIELDS, *(f"custom_fields.{key}" for key in card().get("custom_fields", _NO_CUSTOM))]
+    return [names[place] for place in places]
 
 
-def phone_has(text: str, wanted: Term) -> bool:
-    """Whether the phone number in a haystack has the term."""
-    return wanted.within(text.split("\n", _PHONE + 1)[_PHONE])
+def phone_lines(phone: str) -> str:
+    """The lines of a phone number in a haystack."""
+    folded = fold(phone)
+    return f"{_phone_line(folded)}\n{folded}"
 
 
-def _has_any(line: str, needles: list[str]) -> bool:
+def _has_any(line: str, needles: Iterable[str]) -> bool:
     for needle in needles:  # noqa: SIM110 half the time of any() with a generator
         if needle in line:
             return True

@@ -54,16 +54,14 @@ class Stored(NamedTuple):
         return as_object(self.meta, self.card)
 
 
-def list_contacts(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
-    """One page of the book's live contacts, and the head of the view that made it."""
+def list_contacts(
+    actor: Actor, query: dict[str, Any], *, searched: bool = False
+) -> tuple[bytes, Page]:
+    """One page of the book's live contacts, and the head of the view that made it. With `searched`
+    it says where the words of `q` were found."""
     view = views().current(actor.book)
-    return view.head, page_of(view, query, CursorSeal(actor.user_id, actor.book.id))
-
-
-def search_contacts(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
-    """As list_contacts; every row also says where the words of `q` were found."""
-    head, page = list_contacts(actor, query)
-    return head, page._replace(terms=query["q"])
+    seal = CursorSeal(actor.user_id, actor.book.id)
+    return view.head, page_of(view, query, seal, searched=searched)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:

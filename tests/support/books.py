@@ -9,7 +9,7 @@ import orjson
 from contactapp.actor import Book
 from contactapp.books.cache import ViewCache
 from contactapp.books.service import views
-from contactapp.contacts.row import open_row
+from contactapp.contacts.row import Row
 from contactapp.database import Sql, database, lane
 from contactapp.engine import sqlite3 as driver
 from contactapp.keyring import keyring
@@ -53,11 +53,11 @@ def book_of(person):
 
 def cache(capacity=AMPLE):
     """A cold cache over the current application's database."""
-    return ViewCache(database().lane, keyring().cipher, open_row, capacity)
+    return ViewCache(database().lane, keyring().cipher, Row, capacity)
 
 
 def firsts(view):
-    return [orjson.loads(view.get(id_).body)["first_name"] for id_ in view.by_id.ids]
+    return [orjson.loads(view.get(id_).body)["first_name"] for id_ in view.ids]
 
 
 def copy_database(source, target):
