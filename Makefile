@@ -25,8 +25,8 @@ lint: .venv/.dev ## Check style and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: .venv/.dev ## Print what a request costs against a bare Flask view
-	.venv/bin/python benchmarks/ratio.py
+bench: .venv/.dev benchmarks/.venv/.bench ## Measure what a request costs; BENCH=--quick is short
+	.venv/bin/python -m benchmarks.bench $(BENCH)
 
 audit: .venv/.dev ## Look for known holes in the locked packages
 	.venv/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.txt
@@ -34,9 +34,10 @@ audit: .venv/.dev ## Look for known holes in the locked packages
 lock: .venv/.dev ## Compile the locks again; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean: ## Remove .venv and caches; instance/ stays
-	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv benchmarks/.venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find contactapp tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A command's name is no proof: version managers leave a `python3.12` that only prints an error.
@@ -58,4 +59,12 @@ clean: ## Remove .venv and caches; instance/ stays
 .venv/.dev: requirements-dev.txt .venv/.runtime
 	@echo 'Installing what tests and checks need ...'
 	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The reference's packages stay apart: contactapp must not be able to import them.
+benchmarks/.venv/.bench: benchmarks/requirements.txt | .venv/bin/python
+	@echo 'Installing what the reference server needs ...'
+	@.venv/bin/python -m venv --clear benchmarks/.venv
+	@benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r benchmarks/requirements.txt
 	@touch $@

@@ -1,7 +1,7 @@
 """Engine and session. Run as a program, it makes the tables."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,7 +35,7 @@ if engine.dialect.name == "sqlite":
         cursor.close()
 
 
-async def get_session() -> AsyncGenerator[AsyncSession]:
+async def get_session() -> AsyncIterator[AsyncSession]:
     """A session per request."""
     async with new_session() as session:
         yield session

@@ -1,0 +1,184 @@
+"""Measures what a request costs, beside a bare Flask view and a FastAPI reference.
+
+All servers run at the same time; for each row and number of connections, rounds take turns over
+the servers, so that drift hits all alike. A full run writes `results.md` and `results.svg`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from . import load, machine, other, plot, proofs, seed, servers, table
+from .field import ENGINES, Field, constant_path, is_ours
+from .rows import ROWS, SIGN_IN_CONNECTIONS, Row, chosen
+from .samples import CEILING, Sample, Samples
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    rows: tuple[Row, ...]
+    connections: tuple[int, ...]
+    rounds: int
+    seconds: int
+    big: int
+
+
+class Progress:
+    """Lines with the time since the start; counts from several threads."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(f"[{time.monotonic() - self._start:4.0f} s] {text}", flush=True)
+
+    def count(self, total: int, step: int = 5000) -> None:
+        """One more contact is in; say so now and then."""
+        with self._lock:
+            self._done += 1
+            if self._done % step == 0 or self._done == total:
+                self.say(f"{self._done} of {total} contacts")
+
+
+def prove(field: Field, rows: tuple[Row, ...]) -> list[str]:
+    """Everything that must hold; the lines that say so."""
+    assert field.ceiling
+    lines = []
+    for engine in ENGINES:
+        found = field.seeded[f"contactapp-{engine}"]
+        name = found.server.name
+        proofs.revoked_token(found.server)
+        proofs.running_quota(found)
+        if engine == "sqlite":
+            low = f"sqlite:///{field.folder}/low.sqlite3"
+        else:
+            low = field.postgres.new_database("low_bench", "postgresql+psycopg")
+        proofs.enforced_quota(f"contactapp-low-{engine}", low, field.folder)
+        said = proofs.durability(found.server)
+        for row in rows:
+            if row.key in found.requests:
+                mine = constant_path(engine, row.key)
+                measured = constant_path("sqlite", row.key)
+                proofs.same_bytes(field.ceiling, found, row, mine, measured)
+        asked = "`PRAGMA synchronous`" if engine == "sqlite" else "`fsync`, `synchronous_commit`"
+        lines.append(
+            f"{name}: a revoked token gets 401; an over-limit caller 429 with Retry-After, and the "
+            f"measured server's quota counts down; {asked}: {said}; the bytes equal the ceiling's."
+        )
+    return lines
+
+
+def measure(field: Field, row: Row, connections: int, name: str, seconds: int) -> Sample | None:
+    """One round on one server; None where it has no such route."""
+    if name == CEILING:
+        assert field.ceiling
+        server, request = field.ceiling, field.seeded["contactapp-sqlite"].requests.get(row.key)
+        if request:
+            request = request._replace(path=constant_path("sqlite", row.key))
+    else:
+        server, request = field.seeded[name].server, field.seeded[name].requests.get(row.key)
+    if request is None:
+        return None
+    # The bundled client waits for the last answer; wrk leaves hashes behind that nobody counts.
+    signing_in = row.key == "sign-in"
+    run = load.bundled if signing_in else load.load
+    before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
+    count = run(server.port, request, connections, max(2, seconds) if signing_in else seconds)
+    spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
+    if not count.good or (count.refused and not signing_in):
+        raise SystemExit(f"{name}, {row.key}: {count.good} answers, {count.refused} refused")
+    each = 1e6 / count.good
+    return Sample(spent * each, base_spent * each, count.good / count.seconds, count.refused)
+
+
+def measure_all(field: Field, plan: Plan, progress: Progress) -> Samples:
+    """Every row at every number of connections."""
+    samples = Samples()
+    names = [CEILING, *field.seeded]
+    pairs = [
+        (row, count)
+        for row in plan.rows
+        for count in plan.connections
+        if row.key != "sign-in" or count <= SIGN_IN_CONNECTIONS
+    ]
+    for done, (row, connections) in enumerate(pairs, 1):
+        for name in names:  # every worker opens the book before it counts
+            warm(field, row, name)
+        for _ in range(plan.rounds):
+            for name in names:
+                sample = measure(field, row, connections, name, plan.seconds)
+                if sample:
+                    samples.add(row.key, connections, name, sample)
+        ratios = (f"{n} {samples.cpu_ratio(row.key, connections, n) or 0:.2f}" for n in names[1:])
+        progress.say(f"{done}/{len(pairs)} {row.label}, {connections}: × " + ", ".join(ratios))
+    return samples
+
+
+def warm(field: Field, row: Row, name: str) -> None:
+    """A few requests over fresh connections, so that all workers have their caches."""
+    if name == CEILING or row.key in ("sign-in", "create"):
+        return
+    request = field.seeded[name].requests.get(row.key)
+    for _ in range(12 if request else 0):
+        assert request
+        proofs.good(seed.Talk(field.seeded[name].server).send(request), row)
+
+
+def run(plan: Plan, command: str, progress: Progress) -> table.Results:
+    """The whole run."""
+    postgres = servers.Postgres()
+    with tempfile.TemporaryDirectory() as folder:
+        field = Field(Path(folder), postgres)
+        try:
+            field.start()
+            progress.say("servers started")
+            others = [figure for server in field.running for figure in other.memory(server)]
+            field.fill(plan.big, progress.count)
+            field.raise_ceiling()
+            proven = prove(field, plan.rows)
+            progress.say("proofs hold")
+            samples = measure_all(field, plan, progress)
+            for name, found in field.seeded.items():
+                others += other.interference(found, plan.seconds + 2)
+                others += other.views(found, plan.big) if is_ours(name) else []
+                progress.say(f"other figures of {name}")
+            about = machine.facts(command, plan.rounds, plan.seconds, postgres)
+            about["big book"] = f"{plan.big} contacts"
+            return table.Results(plan.rows, samples, about, proven, others)
+        finally:
+            field.stop()
+            postgres.stop()
+
+
+def main() -> None:
+    """Measure, print, and write the results of a full run."""
+    parser = argparse.ArgumentParser(prog="make bench", description="What a request costs.")
+    parser.add_argument("--quick", action="store_true", help="one short round; only prints")
+    parser.add_argument("--rows", default="", help=f"some of {','.join(r.key for r in ROWS)}")
+    parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
+    given = parser.parse_args()
+    rows, progress = chosen(given.rows), Progress()
+    plan = Plan(rows, (1, 16, 64), rounds=3, seconds=1, big=10_000)
+    if given.quick:
+        plan = Plan(rows, (16,), rounds=1, seconds=1, big=2_000)
+    results = run(plan, "make bench", progress)
+    text = table.render(results)
+    print(text)
+    out = given.out or (None if given.quick or given.rows else servers.HERE)
+    if out:
+        (out / "results.md").write_text(text, encoding="utf-8")
+        middle = 16 if 16 in plan.connections else plan.connections[0]
+        (out / "results.svg").write_text(plot.draw(results.samples, rows, middle), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Figures from inside a process that has the measured server's settings; prints one JSON line.
+
+`durability`; `view BOOK`, the time of a cold view and its bytes per contact;
+`refresh BOOK URL CONTACT TOKEN`, the time to follow a write of the running server.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import sys
+import time
+import tracemalloc
+
+import requests
+from flask import Flask
+from sqlalchemy import text
+
+from contactapp import create_app
+from contactapp.actor import Book
+from contactapp.books.service import views
+from contactapp.config import load
+from contactapp.database import Sql, database, db, lane
+
+_BOOK = Sql(
+    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
+    "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
+)
+TIMES = 7
+WRITES = 25
+
+
+def durability() -> dict[str, str]:
+    """What a write connection and a read connection say."""
+    if database().is_sqlite:
+        asked = ["PRAGMA synchronous"]
+    else:
+        asked = ["SHOW fsync", "SHOW synchronous_commit"]
+    with db.engine.connect() as connection:
+        write = " ".join(str(connection.execute(text(sql)).scalar()) for sql in asked)
+    read = " ".join(str(lane().one(Sql(sql))[0]) for sql in asked)
+    return {"write": write, "read": read}
+
+
+def _book(book_id: int) -> Book:
+    return Book(*lane().one(_BOOK, (book_id,)))
+
+
+def cold_seconds(app: Flask, book_id: int) -> float:
+    """The first view of the book in an application that has read nothing yet but its state."""
+    with app.app_context():
+        book = _book(book_id)  # also opens the connection
+        gc.collect()
+        start = time.perf_counter()
+        views().current(book)
+        return time.perf_counter() - start
+
+
+def bytes_per_contact(app: Flask, book_id: int) -> float:
+    """What stays allocated after the view was made, per contact."""
+    with app.app_context():
+        book = _book(book_id)
+        gc.collect()
+        tracemalloc.start()
+        view = views().current(book)
+        gc.collect()
+        grown, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return grown / len(view)
+
+
+def refresh_seconds(book_id: int, url: str, contact: str, token: str) -> float:
+    """The median time to follow one write that the server made."""
+    views().current(_book(book_id))
+    taken = []
+    with requests.Session() as http:
+        http.headers["Authorization"] = f"Bearer {token}"
+        for number in range(WRITES):
+            path = f"{url}/api/v1/contacts/{contact}"
+            changed = http.patch(path, json={"title": f"Title {number % 10}"}, timeout=30)
+            changed.raise_for_status()
+            book = _book(book_id)
+            start = time.perf_counter()
+            views().current(book)
+            taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def main(figure: str, *arguments: str) -> dict[str, str] | dict[str, float]:
+    """The figure asked for."""
+    app = create_app(load())
+    if figure == "view":
+        book_id = int(arguments[0])
+        cold = statistics.median(cold_seconds(create_app(load()), book_id) for _ in range(TIMES))
+        return {"cold": cold, "bytes": bytes_per_contact(app, book_id)}
+    with app.app_context():
+        if figure == "refresh":
+            return {"refresh": refresh_seconds(int(arguments[0]), *arguments[1:])}
+        return durability()
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,76 @@
+"""The other figures: memory of idle workers, in-process times, lists while others sign in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import requests
+
+from . import load
+from .proofs import inside
+from .seed import Seeded
+from .servers import Server
+
+SIGNERS = 4
+MIB = 2**20
+
+
+class Figure(NamedTuple):
+    """One line of the second table; `met` is None where there is no target."""
+
+    server: str
+    label: str
+    value: str
+    target: str = ""
+    met: bool | None = None
+
+
+def memory(server: Server) -> list[Figure]:
+    """RSS, PSS and USS of the largest idle worker. PSS and USS are Linux's."""
+    for _ in range(12):  # so that every worker has answered once
+        requests.get(f"{server.url}/healthz", timeout=5)
+    most = max((p.memory_full_info() for p in server.workers()), key=lambda info: info.rss)
+    rss = most.rss / MIB
+    more = f"PSS {getattr(most, 'pss', 0) / MIB:.0f}, USS {most.uss / MIB:.0f}"
+    value = f"{rss:.0f} MiB RSS ({more})"
+    target, met = ("≤ 90 MiB RSS", rss <= 90) if _ours(server) else ("", None)
+    return [Figure(server.name, "idle worker", value, target, met)]
+
+
+def views(seeded: Seeded, big: int) -> list[Figure]:
+    """What the book's view costs inside a process."""
+    name = seeded.server.name
+    found = {k: float(v) for k, v in inside(
+        seeded.server, "view", str(seeded.books["cold"])
+    ).items()}  # fmt: skip
+    token = seeded.big_headers["Authorization"].removeprefix("Bearer ")
+    arguments = (str(seeded.books["big"]), seeded.server.url, str(seeded.big_contact), token)
+    refresh = float(inside(seeded.server, "refresh", *arguments)["refresh"]) * 1e3
+    cold, size = found["cold"] * 1e3, found["bytes"] / 1000
+    return [
+        Figure(name, "cold view of 1 000 contacts", f"{cold:.1f} ms", "≤ 10 ms", cold <= 10),
+        Figure(name, f"refresh after a foreign write, {big:,} contacts".replace(",", " "),
+               f"{refresh:.2f} ms", "≤ 1 ms", refresh <= 1),
+        Figure(name, "memory per cached contact", f"{size:.2f} kB", "≤ 2.5 kB", size <= 2.5),
+    ]  # fmt: skip
+
+
+def interference(seeded: Seeded, seconds: float) -> list[Figure]:
+    """Lists per second alone, and while four clients sign in without a pause."""
+    port, request = seeded.server.port, seeded.requests["list"]
+    alone = load.load(port, request, 16, seconds)
+    signing = load.begin(port, seeded.requests["sign-in"], SIGNERS, seconds + 1)
+    during = load.load(port, request, 16, seconds)
+    signed = load.finish(signing)
+    share = (during.good / during.seconds) / (alone.good / alone.seconds)
+    value = (
+        f"{share:.0%}: {during.good / during.seconds:.0f} of {alone.good / alone.seconds:.0f} "
+        f"lists/s, with {signed.good / signed.seconds:.1f} sign-ins/s, {signed.refused} refused"
+    )
+    target, met = ("≥ 50 %", share >= 0.5) if _ours(seeded.server) else ("", None)
+    name = seeded.server.name
+    return [Figure(name, "lists while four clients sign in", value, target, met)]
+
+
+def _ours(server: Server) -> bool:
+    return server.name.startswith("contactapp")

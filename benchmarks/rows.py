@@ -1,0 +1,47 @@
+"""What is measured, and which ratio each row should keep."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SMALL = 100
+PAGE = 20
+
+
+class Row(NamedTuple):
+    """A measured request. Ratios are CPU per request to the ceiling's; `faster` is requests per
+    second to the reference's. `exact` rows answer the same bytes each time."""
+
+    key: str
+    label: str
+    sqlite: float | None = None
+    postgresql: float | None = None
+    faster: float | None = None
+    exact: bool = True
+    big: bool = False
+
+
+ROWS = (
+    Row("list", "list of 20 out of 100", 2.0, 2.9, faster=4.0),
+    Row("unchanged", "the same list, 304"),
+    Row("get", "get one contact", 1.8, 2.7),
+    Row("search", "search in 100", 2.0, 2.9),
+    Row("create", "create", faster=3.0, exact=False),
+    Row("sign-in", "sign in (bcrypt 12)", exact=False),
+    Row("list-big", "list of 20, big book", big=True),
+    Row("search-big", "search, big book", big=True),
+    Row("deep", "deep page by cursor, big book", big=True),
+    Row("skip", "deep page by skip, big book", big=True),
+)
+BY_KEY = {row.key: row for row in ROWS}
+
+# A waiting sign-in beyond three per process is refused at once, so more connections say nothing.
+SIGN_IN_CONNECTIONS = 16
+
+
+def chosen(names: str) -> tuple[Row, ...]:
+    """The rows of a list divided by commas; all of them for an empty one."""
+    keys = [name for name in names.split(",") if name] or list(BY_KEY)
+    if unknown := [key for key in keys if key not in BY_KEY]:
+        raise SystemExit(f"no such row: {', '.join(unknown)}; there are {', '.join(BY_KEY)}")
+    return tuple(BY_KEY[key] for key in keys)

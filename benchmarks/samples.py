@@ -1,0 +1,123 @@
+"""What was measured, round by round, and its medians and ratios. Pure arithmetic."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from typing import NamedTuple
+
+from .rows import Row
+
+CEILING = "ceiling"
+
+
+class Sample(NamedTuple):
+    """One round of one request on one server; CPU in µs per answered request."""
+
+    cpu: float
+    database_cpu: float
+    rate: float
+    refused: int
+
+
+class Samples:
+    """The samples by (row's key, connections, server), rounds in order."""
+
+    def __init__(self) -> None:
+        self._all: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
+
+    def add(self, key: str, connections: int, server: str, sample: Sample) -> None:
+        """Append a round."""
+        self._all[key, connections, server].append(sample)
+
+    def of(self, key: str, connections: int, server: str) -> list[Sample]:
+        """The rounds, none where it was not measured."""
+        return self._all.get((key, connections, server), [])
+
+    def median(self, key: str, connections: int, server: str) -> Sample | None:
+        """The median of each figure; refusals are summed."""
+        rounds = self.of(key, connections, server)
+        if not rounds:
+            return None
+        cpu, database, rate = (statistics.median(r[i] for r in rounds) for i in range(3))
+        return Sample(cpu, database, rate, sum(r.refused for r in rounds))
+
+    def cpu_ratio(self, key: str, connections: int, server: str) -> float | None:
+        """CPU per request to the ceiling's of the same round, median over the rounds."""
+        pairs = self._pairs(key, connections, server, CEILING)
+        return statistics.median(a.cpu / b.cpu for a, b in pairs) if pairs else None
+
+    def rate_ratio(self, key: str, connections: int, server: str, other: str) -> float | None:
+        """Requests per second to another server's of the same round, median over the rounds."""
+        pairs = self._pairs(key, connections, server, other)
+        return statistics.median(a.rate / b.rate for a, b in pairs) if pairs else None
+
+    def _pairs(
+        self, key: str, connections: int, one: str, other: str
+    ) -> list[tuple[Sample, Sample]]:
+        mine, theirs = self.of(key, connections, one), self.of(key, connections, other)
+        return list(zip(mine, theirs, strict=True)) if mine and theirs else []
+
+    def connections(self) -> list[int]:
+        """The connection counts measured."""
+        return sorted({connections for _, connections, _ in self._all})
+
+    def servers(self) -> list[str]:
+        """The servers measured, in the order of their first sample."""
+        return list(dict.fromkeys(server for _, _, server in self._all))
+
+
+class Verdict(NamedTuple):
+    """A target, what was found, and whether it was met."""
+
+    label: str
+    target: str
+    found: str
+    met: bool
+
+
+def verdicts(samples: Samples, rows: tuple[Row, ...]) -> list[Verdict]:
+    """The targets of every row that was measured: CPU and rates at the middle connection count,
+    times at one connection."""
+    counts = samples.connections()
+    middle = 16 if 16 in counts else counts[0]
+    made: list[Verdict] = []
+    for row in rows:
+        for engine, most in (("sqlite", row.sqlite), ("postgresql", row.postgresql)):
+            ratio = samples.cpu_ratio(row.key, middle, f"contactapp-{engine}")
+            if most and ratio:
+                label = f"{row.label}, {engine}: CPU"
+                made.append(Verdict(label, f"≤ {most} ×", f"{ratio:.2f} ×", ratio <= most))
+            names = f"contactapp-{engine}", f"reference-{engine}"
+            rate = samples.rate_ratio(row.key, middle, *names)
+            if row.faster and rate:
+                label = f"{row.label}, {engine}: requests/s to the reference"
+                target = f"≥ {row.faster:g} ×"
+                made.append(Verdict(label, target, f"{rate:.1f} ×", rate >= row.faster))
+            alone = samples.median(row.key, 1, names[0])
+            if row.big and alone:
+                label = f"{row.label}, {engine}: time at one connection"
+                spent = 1000 / alone.rate
+                made.append(Verdict(label, "≤ 5 ms", f"{spent:.2f} ms", spent <= 5))
+    return made + _comparisons(samples, middle)
+
+
+def _comparisons(samples: Samples, connections: int) -> list[Verdict]:
+    """Requests that must not cost more than another one of the same server."""
+    made = []
+    for engine in ("sqlite", "postgresql"):
+        for label, one, other, most in (
+            ("304 to 200", "unchanged", "list", 0.995),
+            # CPU repeats within 3 %, so a difference below that is none.
+            ("deep page by cursor to the first", "deep", "list-big", 1.03),
+            ("deep page by skip to the first", "skip", "list-big", 1.03),
+        ):
+            name = f"contactapp-{engine}"
+            mine, theirs = (samples.of(key, connections, name) for key in (one, other))
+            if mine and theirs:
+                pairs = zip(mine, theirs, strict=True)
+                ratio = statistics.median(a.cpu / b.cpu for a, b in pairs)
+                target = "cheaper" if most < 1 else "no dearer (within 3 %)"
+                found = f"{ratio:.2f} ×"
+                made.append(Verdict(f"{label}, {engine}: CPU", target, found, ratio <= most))
+    return made

@@ -1,0 +1,91 @@
+"""The pieces of `make bench` count, divide and print rightly. Nothing is timed here."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from benchmarks import load, plot, table
+from benchmarks.load import Request
+from benchmarks.other import Figure
+from benchmarks.rows import BY_KEY, ROWS, chosen
+from benchmarks.samples import CEILING, Sample, Samples, verdicts
+from benchmarks.servers import ROOT
+
+
+def samples_of(*rounds, key="list", connections=16):
+    """Samples of contactapp and the reference on SQLite and of the ceiling, as CPU and rate."""
+    made = Samples()
+    for ceiling, ours, theirs in rounds:
+        for name, (cpu, rate) in (
+            (CEILING, ceiling),
+            ("contactapp-sqlite", ours),
+            ("reference-sqlite", theirs),
+        ):
+            made.add(key, connections, name, Sample(cpu, 0.0, rate, 1))
+    return made
+
+
+THREE = samples_of(
+    ((100, 9000), (180, 5000), (900, 1000)),
+    ((200, 8000), (300, 4000), (999, 500)),
+    ((100, 9000), (500, 3000), (900, 1000)),
+)
+
+
+def results(samples=THREE):
+    figures = [Figure("contactapp-sqlite", "idle worker", "95 MiB", "≤ 90 MiB", False)]
+    return table.Results((BY_KEY["list"],), samples, {"Python": "3"}, ["it holds"], figures)
+
+
+def test_a_ratio_is_taken_within_each_round_before_the_median():
+    assert THREE.cpu_ratio("list", 16, "contactapp-sqlite") == pytest.approx(1.8)
+    ratio = THREE.rate_ratio("list", 16, "contactapp-sqlite", "reference-sqlite")
+    assert ratio == pytest.approx(5.0)
+    assert THREE.median("list", 16, CEILING) == Sample(100, 0, 9000, 3)
+
+
+def test_what_was_not_measured_has_no_figure():
+    assert THREE.median("get", 16, CEILING) is None
+    assert THREE.cpu_ratio("get", 16, "contactapp-sqlite") is None
+
+
+def test_a_target_is_met_or_not_and_never_hidden():
+    assert [v.met for v in verdicts(THREE, ROWS)] == [True, True]
+    worse = samples_of(((100, 9000), (201, 500), (900, 1000)))
+    assert [v.met for v in verdicts(worse, ROWS)] == [False, False]
+    assert table.render(results(worse)).count("**not met**") == 4
+
+
+def test_unknown_rows_are_named():
+    with pytest.raises(SystemExit, match="lst"):
+        chosen("lst")
+
+
+def test_the_plot_is_well_formed():
+    assert ET.fromstring(plot.draw(THREE, ROWS, 16)).tag.endswith("svg")
+
+
+def test_lua_gets_every_byte():
+    assert load._lua('a"é\\') == '"a\\034\\195\\169\\092"'
+
+
+def test_the_written_results_have_the_renderers_form():
+    written = ROOT / "benchmarks" / "results.md"
+    if not written.exists():  # made by `make bench`
+        return
+    text, sample = written.read_text(encoding="utf-8"), table.render(results())
+    fixed = [line for line in sample.splitlines() if line.startswith("## ") and "conn" not in line]
+    assert [line for line in text.splitlines() if line in fixed] == fixed
+    assert table.READING in text
+    ET.fromstring(written.with_suffix(".svg").read_text(encoding="utf-8"))
+
+
+def test_the_bundled_client_counts_what_a_server_answers(live_server):
+    found = load.bundled(live_server.port, Request("GET", "/healthz", {}), 2, 0.2)
+    assert found.good > 0
+    assert found.refused == 0
+    refused = load.bundled(live_server.port, Request("GET", "/api/v1/contacts", {}), 1, 0.1)
+    assert refused.good == 0
+    assert refused.refused > 0
