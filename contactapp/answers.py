@@ -58,10 +58,24 @@ def next_link(cursor: str | None) -> dict[str, str]:
     """The Link header of a page (RFC 8288): this request with the next cursor."""
     if cursor is None:
         return {}
-    query = request.query_string.decode("ascii", "replace")
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    query = asked.query_string.decode("ascii", "replace")
     kept = [p for p in query.split("&") if p and not p.startswith(("cursor=", "skip=", "offset="))]
-    target = f"{request.script_root}{request.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
+    target = f"{asked.script_root}{asked.path}?{'&'.join([*kept, f'cursor={cursor}'])}"
     return {"Link": f'<{target}>; rel="next"'}
+
+
+@lru_cache(maxsize=4)
+def _cursor_cipher(key: bytes) -> Cipher:
+    return Cipher(0, key)  # expanding an AES key for every page of a list is measurable
+
+
+@lru_cache(maxsize=4096)
+def _sealed_cursor(key: bytes, place: tuple[Any, ...], text: bytes) -> str:
+    # The same position gives the same cursor, or equal ETags would stand for unequal bytes.
+    nonce = hmac.digest(key, b"nonce|%b|%b" % (repr(place).encode(), text), "sha256")
+    sealed = _cursor_cipher(key).seal(text, *place, nonce=nonce[:12])
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 class CursorSeal:
@@ -70,18 +84,12 @@ class CursorSeal:
 
     def __init__(self, user_id: int, book_id: int) -> None:
         self._key = keyring().purpose("cursor")
-        self._cipher = Cipher(0, self._key)
+        self._cipher = _cursor_cipher(self._key)
         self._place = ("cursor", user_id, book_id)
 
     def seal(self, values: list[Any], listing: str) -> str:
         """A cursor for the position after the row with these values."""
-        text = orjson.dumps([listing, values])
-        # The same position gives the same cursor, or equal ETags would stand for unequal bytes.
-        nonce = hmac.digest(
-            self._key, b"nonce|%b|%b" % (repr(self._place).encode(), text), "sha256"
-        )
-        sealed = self._cipher.seal(text, *self._place, nonce=nonce[:12])
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _sealed_cursor(self._key, self._place, orjson.dumps([listing, values]))
 
     def open(self, cursor: str, listing: str) -> list[Any]:
         """The values in a cursor. Raises BadRequest where it is not ours or of another list."""

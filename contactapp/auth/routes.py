@@ -71,7 +71,7 @@ def refresh_token() -> Response:
     """Exchange a refresh token, sent as bearer or as {refresh_token}, for new tokens"""
     # The body first: clients' interceptors attach the access token to every request.
     sent = loaded(_refresh_body, read_json()) if request.content_length else {}
-    token = sent.get("refresh_token", bearer_token())
+    token = sent.get("refresh_token", bearer_token(request))
     if token is None:
         raise InvalidFields.one("/refresh_token", "required", "Send it here or as bearer token.")
     return answer_object(service.refresh(token).shown())

@@ -9,7 +9,7 @@ two empty where they would say the same. So `jean-luc` and `"jean luc"` find Jea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .card import display_name
@@ -143,12 +143,9 @@ def matched_in(
     text: str, wanted: tuple[Term, ...], card: Callable[[], dict[str, Any]]
 ) -> list[str]:
     """The fields in which a haystack has any of the terms."""
-    lines = text.split("\n")
-    count = len(lines) // 3
-    needles = [needle for term in wanted for needle in term.needles]
-    places = sorted(
-        {at % count for at, line in enumerate(lines) if line and _has_any(line, needles)}
-    )
+    count = (text.count("\n") + 1) // 3
+    having = {line % count for term in wanted for line in _lines_with(text, term.needles)}
+    places = sorted(having)
     if not places or places[-1] < len(FIELDS):
         return [FIELDS[place] for place in places]
     names = [*FIELDS, *(f"custom_fields.{key}" for key in card().get("custom_fields", _NO_CUSTOM))]
@@ -159,6 +156,16 @@ def phone_lines(phone: str) -> str:
     """The lines of a phone number in a haystack."""
     folded = fold(phone)
     return f"{_phone_line(folded)}\n{folded}"
+
+
+def _lines_with(text: str, needles: Iterable[str]) -> Iterator[int]:
+    """The numbers of the lines that have one; few have, so not every line is looked at."""
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            yield text.count("\n", 0, at)
+            end = text.find("\n", at)
+            at = text.find(needle, end) if end >= 0 else -1
 
 
 def _has_any(line: str, needles: Iterable[str]) -> bool:
