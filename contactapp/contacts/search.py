@@ -9,7 +9,8 @@ two empty where they would say the same. So `jean-luc` and `"jean luc"` find Jea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .card import display_name
@@ -144,8 +145,8 @@ def matched_in(
 ) -> list[str]:
     """The fields in which a haystack has any of the terms."""
     count = (text.count("\n") + 1) // 3
-    having = {line % count for term in wanted for line in _lines_with(text, term.needles)}
-    places = sorted(having)
+    found = _lines_with(wanted).finditer(text)
+    places = sorted({text.count("\n", 0, match.start()) % count for match in found})
     if not places or places[-1] < len(FIELDS):
         return [FIELDS[place] for place in places]
     names = [*FIELDS, *(f"custom_fields.{key}" for key in card().get("custom_fields", _NO_CUSTOM))]
@@ -158,14 +159,11 @@ def phone_lines(phone: str) -> str:
     return f"{_phone_line(folded)}\n{folded}"
 
 
-def _lines_with(text: str, needles: Iterable[str]) -> Iterator[int]:
-    """The numbers of the lines that have one; few have, so not every line is looked at."""
-    for needle in needles:
-        at = text.find(needle)
-        while at >= 0:
-            yield text.count("\n", 0, at)
-            end = text.find("\n", at)
-            at = text.find(needle, end) if end >= 0 else -1
+@lru_cache(maxsize=256)
+def _lines_with(wanted: tuple[Term, ...]) -> re.Pattern[str]:
+    """One match per line that has any of the terms."""
+    needles = (re.escape(needle) for term in wanted for needle in term.needles)
+    return re.compile(f"(?:{'|'.join(needles)})[^\n]*")
 
 
 def _has_any(line: str, needles: Iterable[str]) -> bool:
