@@ -11,7 +11,6 @@ from benchmarks.load import Request
 from benchmarks.other import Figure
 from benchmarks.rows import BY_KEY, ROWS, chosen
 from benchmarks.samples import CEILING, Sample, Samples, verdicts
-from benchmarks.servers import ROOT
 
 
 def samples_of(*rounds, key="list", connections=16):
@@ -69,17 +68,6 @@ def test_the_plot_is_well_formed():
 
 def test_lua_gets_every_byte():
     assert load._lua('a"é\\') == '"a\\034\\195\\169\\092"'
-
-
-def test_the_written_results_have_the_renderers_form():
-    written = ROOT / "benchmarks" / "results.md"
-    if not written.exists():  # made by `make bench`
-        return
-    text, sample = written.read_text(encoding="utf-8"), table.render(results())
-    fixed = [line for line in sample.splitlines() if line.startswith("## ") and "conn" not in line]
-    assert [line for line in text.splitlines() if line in fixed] == fixed
-    assert table.READING in text
-    ET.fromstring(written.with_suffix(".svg").read_text(encoding="utf-8"))
 
 
 def test_the_bundled_client_counts_what_a_server_answers(live_server):

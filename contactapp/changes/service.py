@@ -17,9 +17,15 @@ from ..errors import Forbidden
 from ..keyring import keyring
 from .models import GENESIS, Change, Stream
 
-_LOCK = select(Stream.seq, Stream.head).where(Stream.id == bindparam("stream_id")).with_for_update()
-_ADVANCE = update(Stream).where(Stream.id == bindparam("stream_id"))
-_APPEND = insert(Change)
+# Tables, not mapped classes: the ORM's own way of executing doubles what a write costs.
+_STREAM = Stream.metadata.tables["stream"]
+_LOCK = (
+    select(_STREAM.c.seq, _STREAM.c.head)
+    .where(_STREAM.c.id == bindparam("stream_id"))
+    .with_for_update()
+)
+_ADVANCE = update(_STREAM).where(_STREAM.c.id == bindparam("stream_id"))
+_APPEND = insert(Change.metadata.tables["change"])
 
 
 class ChangeLog:
@@ -73,9 +79,8 @@ class ChangeLog:
         }
         self._head = next_head(self._chain, self._head, row)
         db.session.execute(_APPEND, {**row, "sealed": sealed, "head": self._head})
-        db.session.execute(
-            _ADVANCE.values(seq=self.seq, head=self._head), {"stream_id": self._book.stream_id}
-        )
+        state = {"stream_id": self._book.stream_id, "seq": self.seq, "head": self._head}
+        db.session.execute(_ADVANCE, state)
 
 
 def next_head(chain_key: bytes, previous: bytes, row: dict[str, Any]) -> bytes:

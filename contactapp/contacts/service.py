@@ -22,25 +22,14 @@ from .models import Contact
 
 Versions = tuple[int, ...] | None
 
-_INSERT = insert(Contact).returning(Contact.id)
-_FIND = select(
-    Contact.id,
-    Contact.uid,
-    Contact.book_id,
-    Contact.version,
-    Contact.created_at,
-    Contact.updated_at,
-    Contact.created_by,
-    Contact.updated_by,
-    Contact.sealed,
-).where(
-    Contact.book_id == bindparam("book"),
-    Contact.id == bindparam("contact"),
-    Contact.deleted_at.is_(None),
+# Tables, not mapped classes: the ORM's own way of executing doubles what a write costs.
+_TABLE = Contact.metadata.tables["contact"]
+_INSERT = insert(_TABLE).returning(_TABLE.c.id)
+_HERE = (_TABLE.c.book_id == bindparam("book"), _TABLE.c.id == bindparam("contact"))
+_FIND = select(*(_TABLE.c[name] for name in (*Meta._fields, "sealed"))).where(
+    *_HERE, _TABLE.c.deleted_at.is_(None)
 )
-_UPDATE = update(Contact).where(
-    Contact.book_id == bindparam("book"), Contact.id == bindparam("contact")
-)
+_UPDATE = update(_TABLE).where(*_HERE)
 
 
 class Stored(NamedTuple):
@@ -122,12 +111,13 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
     log = ChangeLog(actor, book)
     found = _find(book, contact_id, versions)
     version = found.meta.version + 1
-    db.session.execute(
-        _UPDATE.values(
-            deleted_at=log.now, updated_at=log.now, updated_by=actor.user_id, version=version
-        ),
-        {"book": book.id, "contact": contact_id},
-    )
+    changed = {
+        "deleted_at": log.now,
+        "updated_at": log.now,
+        "updated_by": actor.user_id,
+        "version": version,
+    }
+    db.session.execute(_UPDATE, {"book": book.id, "contact": contact_id, **changed})
     release_contacts(book.owner_id, 1)
     log.append("contact", contact_id, "delete", version, found.card, None)
 
@@ -139,15 +129,13 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
-    db.session.execute(
-        _UPDATE.values(
-            sealed=_sealed(book, meta.uid, card),
-            version=meta.version,
-            updated_at=meta.updated_at,
-            updated_by=meta.updated_by,
-        ),
-        {"book": book.id, "contact": meta.id},
-    )
+    changed = {
+        "sealed": _sealed(book, meta.uid, card),
+        "version": meta.version,
+        "updated_at": meta.updated_at,
+        "updated_by": meta.updated_by,
+    }
+    db.session.execute(_UPDATE, {"book": book.id, "contact": meta.id, **changed})
     log.append("contact", meta.id, "update", meta.version, found.card, card)
     return Stored(meta, card)
 

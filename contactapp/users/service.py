@@ -32,25 +32,29 @@ _SHOWN = Sql(
     "u.contact_count, u.version, u.created_at, u.updated_at, b.id FROM users u "
     "JOIN book b ON b.owner_id = u.id AND b.personal WHERE u.id = ?"
 )
-_allowed = func.coalesce(User.contact_limit, bindparam("standard"))
+_USERS = User.metadata.tables["users"]  # the ORM is too dear for what every write does
+_allowed = func.coalesce(_USERS.c.contact_limit, bindparam("standard"))
 _TAKE = (
-    update(User)
-    .where(User.id == bindparam("user"))
-    .where(or_(_allowed == 0, User.contact_count + bindparam("count") <= _allowed))
-    .values(contact_count=User.contact_count + bindparam("count"))
+    update(_USERS)
+    .where(_USERS.c.id == bindparam("user"))
+    .where(or_(_allowed == 0, _USERS.c.contact_count + bindparam("count") <= _allowed))
+    .values(contact_count=_USERS.c.contact_count + bindparam("count"))
 )
 _RELEASE = (
-    update(User)
-    .where(User.id == bindparam("user"))
+    update(_USERS)
+    .where(_USERS.c.id == bindparam("user"))
     # A count that is wrong all the same must not keep anybody from deleting.
     .values(
         contact_count=case(
-            (User.contact_count >= bindparam("count"), User.contact_count - bindparam("count")),
+            (
+                _USERS.c.contact_count >= bindparam("count"),
+                _USERS.c.contact_count - bindparam("count"),
+            ),
             else_=0,
         )
     )
 )
-_USAGE = select(_allowed, User.contact_count).where(User.id == bindparam("user"))
+_USAGE = select(_allowed, _USERS.c.contact_count).where(_USERS.c.id == bindparam("user"))
 
 
 class Credentials(NamedTuple):
