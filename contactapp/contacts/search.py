@@ -37,7 +37,8 @@ _QUOTES = str.maketrans(dict.fromkeys("“”„«»", '"'))
 # What follows +49 in digits belongs to the same number.
 _TERM = re.compile(r'"([^"]*)"|(\+[0-9][0-9()./\s-]*(?![^\s"])|[^\s"]+)')
 _SPACES = re.compile(" {2,}")
-_NUMBER = re.compile(r"[+0-9()./\s-]*[0-9][+0-9()./\s-]*", re.ASCII)
+_NUMBER = re.compile(r"[+0-9()./\s-]+", re.ASCII)
+_DIGIT = re.compile("[0-9]")
 _NOT_DIGITS = re.compile("[^0-9]+")
 # Marks before a number in a haystack; neither contacts nor queries may hold control characters
 # there, so an international needle meets only the beginning of a number.
@@ -124,7 +125,8 @@ def term(part: str) -> Term:
 
 def is_number(text: str) -> bool:
     """Whether it is a phone number or a part of one: digits and what people put between them."""
-    return _NUMBER.fullmatch(fold(text)) is not None
+    folded = fold(text)
+    return _NUMBER.fullmatch(folded) is not None and _DIGIT.search(folded) is not None
 
 
 def number_of(text: str) -> Number:
