@@ -100,7 +100,15 @@ class Traffic:
                 401,
                 415,
             }
-        for query in (f"q={word}", f"sort={word}", f"cursor={word}", f"{word}=1"):
+        for query in (f"?q={word}&company_like={word}", f"/search?q={word}"):
+            assert self.ask("GET", f"/contacts{query}").json()["total"] == 0
+        for query in (
+            f"sort={word}",
+            f"has={word}",
+            f"phone={word}",
+            f"cursor={word}",
+            f"{word}=1",
+        ):
             assert self.ask("GET", f"/contacts?{query}").status_code in {400, 422}
         self.ask("GET", f"/{word}?{word}")
         self.ask("GET", "/contacts", headers={"Authorization": f"Bearer {word}"})
