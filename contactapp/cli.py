@@ -17,7 +17,7 @@ from .books import service as books_service
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
-from .http import loaded
+from .incoming import loaded
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
 from .users.service import find_credentials

@@ -10,7 +10,8 @@ from flask_smorest import Api
 from marshmallow import INCLUDE, Schema, fields
 
 from .errors import CODES
-from .http import MAX_ID, Blueprint, IdConverter
+from .http import Blueprint, IdConverter
+from .incoming import MAX_ID
 
 VERSION = "1.0.0"
 _DESCRIPTION = """\

@@ -27,7 +27,7 @@ LEVELS = (
         "setting_values",
         "triggers",
     },
-    {"answers", "envelope", "errors", "http", "openapi", "problems", "strict_json"},
+    {"answers", "envelope", "errors", "http", "incoming", "openapi", "problems", "strict_json"},
     {"auth", "books", "changes", "contacts", "pages", "users"},
     {"", "cli", "probes", "startup"},  # "" is the package itself, with the factory
 )

@@ -15,7 +15,7 @@ from ..actor import Actor, Book
 from ..database import Sql, lane
 from ..engine import DatabaseFailure
 from ..errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
-from ..http import MAX_ID, refuse_query
+from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
 from . import tokens
 from .tokens import Claims

@@ -10,7 +10,8 @@ from ..answers import JSON, answer_object, no_content
 from ..config import settings
 from ..errors import InvalidFields
 from ..extensions import limiter
-from ..http import Blueprint, actor, loaded, public, read_json
+from ..http import Blueprint, actor, public
+from ..incoming import loaded, read_json
 from ..limits import limit_text
 from ..users.routes import own_account
 from ..users.schemas import User

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from ..http import Problem
+from ..incoming import Problem
 from ..users.schemas import Email, Profile, User
 
 

@@ -22,7 +22,7 @@ from .. import clock
 from ..crypto import derive
 from ..errors import Unauthenticated
 from ..extensions import jwt
-from ..http import MAX_ID
+from ..incoming import MAX_ID
 
 if TYPE_CHECKING:
     from ..config import NamedSecret

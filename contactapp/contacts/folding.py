@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 SORTED_CHARACTERS = 64
@@ -29,31 +30,16 @@ def sort_key(value: Any) -> tuple[Any, ...]:
 
 
 class _Table(dict[int, str | None]):
-    """A table for str.translate that works a character out when it first comes."""
+    """A table for str.translate that works a character out when it first comes; None drops it."""
+
+    def __init__(self, replacement: Callable[[str], str | None]) -> None:
+        self._replacement = replacement
 
     def __missing__(self, code: int) -> str | None:
-        found = self.replacement(chr(code))
+        found = self._replacement(chr(code))
         if len(self) < _REMEMBERED:
             self[code] = found
         return found
-
-    def replacement(self, character: str) -> str | None:
-        raise NotImplementedError
-
-
-class _MarksOff(_Table):
-    def replacement(self, character: str) -> str | None:
-        return None if unicodedata.combining(character) else character
-
-
-class _Spaced(_Table):
-    def replacement(self, character: str) -> str | None:
-        return character if _is_word_part(character) else " "
-
-
-class _Closed(_Table):
-    def replacement(self, character: str) -> str | None:
-        return character if _is_word_part(character) or character.isspace() else None
 
 
 def _is_word_part(character: str) -> bool:
@@ -62,8 +48,8 @@ def _is_word_part(character: str) -> bool:
     return character.isalnum() or character == "\n" or unicodedata.category(character)[0] == "M"
 
 
-_MARKS_OFF = _MarksOff()
-SPACED = _Spaced()
-"""Every run of punctuation and symbols becomes a space: `O'Neil` is `O Neil`."""
-CLOSED = _Closed()
+_MARKS_OFF = _Table(lambda c: None if unicodedata.combining(c) else c)
+SPACED = _Table(lambda c: c if _is_word_part(c) else " ")
+"""Punctuation and symbols become spaces: `O'Neil` is `O Neil`."""
+CLOSED = _Table(lambda c: c if _is_word_part(c) or c.isspace() else None)
 """Punctuation and symbols fall out: `O'Neil` is `ONeil`."""

@@ -36,13 +36,14 @@ class Descending:
 
 class Page(NamedTuple):
     """Some rows of a list, and where the next page starts. `names` are the fields that were asked
-    for; `places` says of every row in which fields it was found, where it was searched for."""
+    for; `places` tells of a row in which fields it was found, where it was searched for. An answer
+    of 304 asks for no body, so all that is worked out in it."""
 
     rows: list[Row]
     next_cursor: str | None
     total: int
     names: tuple[str, ...] | None
-    places: list[list[str]] | None
+    places: Callable[[Row], list[str]] | None
 
     def body(self) -> bytes:
         """The page's JSON: ready-made bytes joined, or picked fields where few were asked for."""
@@ -51,8 +52,8 @@ class Page(NamedTuple):
             bodies = [_picked(body, self.names) for body in bodies]
         if self.places is not None:
             bodies = [
-                b'%b,"matched_in":%b}' % (body[:-1], orjson.dumps(found))
-                for body, found in zip(bodies, self.places, strict=True)
+                b'%b,"matched_in":%b}' % (body[:-1], orjson.dumps(self.places(row)))
+                for body, row in zip(bodies, self.rows, strict=True)
             ]
         cursor = b"null" if self.next_cursor is None else b'"%s"' % self.next_cursor.encode()
         return b'{"items":[%s],"next_cursor":%s,"total":%d}' % (
@@ -82,10 +83,10 @@ def page_of(
     cursor = None
     if rows and start + limit < len(ids):
         cursor = seal.seal(_values(rows[-1], sort), listing)
-    places = None
+    places: Callable[[Row], list[str]] | None = None
     if searched:
-        texts = view.column(HAYSTACK, haystack_of)
-        places = [matched_in(texts[row.id], query["q"], row.card) for row in rows]
+        texts, wanted = view.column(HAYSTACK, haystack_of), query["q"]
+        places = lambda row: matched_in(texts[row.id], wanted, row.card)  # noqa: E731
     return Page(rows, cursor, len(ids), query.get("fields_"), places)
 
 
@@ -126,7 +127,7 @@ def order_by(sort: tuple[str, ...]) -> Callable[[BookView[Row]], Order[Row]]:
 
 def _values(row: Row, sort: tuple[str, ...]) -> list[Any]:
     """What a cursor remembers of a row: its sort values, cut to what decides, and its id."""
-    values = (row.value(name.removeprefix("-")) for name in sort)
+    values = row.values(tuple(name.removeprefix("-") for name in sort))
     return [*(v[:SORTED_CHARACTERS] if isinstance(v, str) else v for v in values), row.id]
 
 

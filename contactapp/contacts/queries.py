@@ -10,7 +10,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from ..errors import BadRequest
-from ..http import MAX_ID, PlainInteger, Problem
+from ..http import PlainInteger
+from ..incoming import MAX_ID, Problem
 from . import search
 from .card import FIELDS, SORTABLE
 from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
@@ -152,6 +153,12 @@ def _about(text: str) -> dict[str, Any]:
     return {"metadata": {"description": text}}
 
 
+def _sort(default: str) -> Names:
+    about = "Comma list, `-` for descending; the id is always the last key."
+    metadata = {"description": about, "default": default}
+    return Names(SORTABLE, signed=True, load_default=(default,), metadata=metadata)
+
+
 def _filters() -> dict[str, fields.Field]:
     found: dict[str, fields.Field] = {}
     for field in TEXT:
@@ -171,15 +178,7 @@ class ListQuery(BookQuery, Schema.from_dict(_filters(), name="Filters")):  # typ
     skip = PlainInteger(minimum=0, maximum=MAX_ID)
     offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
     cursor = fields.String(validate=validate.Length(max=_MAX_CURSOR))
-    sort = Names(
-        SORTABLE,
-        signed=True,
-        load_default=("id",),
-        metadata={
-            "description": "Comma list, `-` for descending; the id is always the last key.",
-            "default": "id",
-        },
-    )
+    sort = _sort("id")
     fields_ = Names(FIELDS, signed=False, data_key="fields")
     q = Words(**_about("Words and quoted phrases that the contact must have, as in search."))
     starred = QueryFlag()
@@ -209,12 +208,4 @@ class SearchQuery(ListQuery):
     """The same with `q` required, in the order of names."""
 
     q = Words(required=True, metadata={"description": "Words and quoted phrases, all required."})
-    sort = Names(
-        SORTABLE,
-        signed=True,
-        load_default=("name",),
-        metadata={
-            "description": "Comma list, `-` for descending; the id is always the last key.",
-            "default": "name",
-        },
-    )
+    sort = _sort("name")

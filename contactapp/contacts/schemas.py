@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..http import Problem
+from ..incoming import Problem
 from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
@@ -207,9 +207,7 @@ class FoundContact(Contact):
     matched_in = fields.List(fields.String(), required=True)
 
 
-class SearchPage(Schema):
+class SearchPage(ContactPage):
     """One page of what was found, in the order of names unless `sort` says otherwise."""
 
     items = fields.List(fields.Nested(FoundContact(partial=True)), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)

@@ -1,6 +1,6 @@
 """Search in memory: case-, accent- and punctuation-blind, phones by their digits. Pure.
 
-A contact's searchable fields are folded once, when its row is opened, into one haystack of lines:
+A contact's searchable fields are folded into one haystack of lines, which the view then keeps:
 all fields with punctuation as spaces, then as folded, then with punctuation taken out, the latter
 two empty where they would say the same. So `jean-luc` and `"jean luc"` find Jean-Luc, `oneil` and
 `o'neil` find O'Neil, `%` finds a per cent sign and nothing else, and a word is one `in`.

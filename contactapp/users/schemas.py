@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
-from ..http import Problem
+from ..incoming import Problem
 from .identity import canonical_username, parse_email
 
 READ_ONLY = (
