@@ -32,7 +32,7 @@ WRITES = 25
 
 
 def durability() -> dict[str, str]:
-    """What a write connection and a read connection say."""
+    """What a connection says that has just been written on, and one that has only been read on."""
     if database().is_sqlite:
         asked = ["PRAGMA synchronous"]
     else:

@@ -6,9 +6,7 @@ psycopg 3 with a lock timeout. `problems` says what differs from that on a live 
 
 from __future__ import annotations
 
-import math
 import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +23,6 @@ except ImportError:  # no wheel for this platform
 
 SAFE_SQLITE = (3, 51, 3)
 SUPPORTED_POSTGRESQL = range(15, 19)
-patience = threading.local()  # `until`: when this thread's writer gives up, in monotonic seconds
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "glusterfs", "fuse.sshfs"}
 _SQLITE_DURABLE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 _POSTGRESQL_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
@@ -53,6 +50,15 @@ class DatabaseUnavailable(DatabaseFailure):
     """The server is away or refuses connections."""
 
 
+class ConstraintViolated(Exception):
+    """A row that breaks a constraint; `constraint` is its name or, on SQLite, what is constrained:
+    its `table.column` list."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
 class RetryTransaction(Exception):
     """A deadlock or serialisation failure: the same transaction may succeed when run again."""
 
@@ -77,6 +83,14 @@ def failure_of(error: BaseException | None) -> Exception | None:
     if kind.__module__.startswith("psycopg") and state is None and kind.__name__ in lost:
         return DatabaseUnavailable("the database is not reachable")
     return None
+
+
+def constraint_of(error: Exception) -> str:
+    """What a driver's IntegrityError tells of, as ConstraintViolated names it."""
+    diagnostics = getattr(error, "diag", None)
+    if diagnostics is not None:
+        return diagnostics.constraint_name or ""
+    return str(error).rpartition(": ")[2]
 
 
 def engine_options(url: URL, busy_timeout_seconds: int) -> dict[str, Any]:
@@ -115,12 +129,6 @@ def bind_events(engine: Engine, busy_timeout_seconds: int) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        # What is left of the time that this writer may wait, part of which it spent in the queue.
-        left = max(0.0, getattr(patience, "until", 0.0) - time.monotonic())
-        milliseconds = math.ceil(left * 1000) or busy_timeout_seconds * 1000
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
-        # IMMEDIATE takes the write lock at once: a deferred transaction that reads first and
-        # writes later fails without waiting when another writer came in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import current_app
-from sqlalchemy import BigInteger, LargeBinary, String, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import BigInteger, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock, crypto
 from .crypto import Cipher, SealError
-from .database import BigId, Model, ReadLane, Sql, db, write_transaction
+from .database import BigId, ConstraintViolated, Lane, Model, Sql, write_transaction
+from .database import lane as current_lane
 
 if TYPE_CHECKING:
     from .config import NamedSecret
@@ -29,6 +29,7 @@ PURPOSES = ("canary", "index", "cursor", "mail", "chain")
 _CACHED = 20_000
 _BY_ID = Sql("SELECT id, uid, wrapped FROM key WHERE id = ?")
 _BY_PURPOSE = Sql("SELECT id, uid, wrapped FROM key WHERE purpose = ?")
+_PRESENT = Sql("SELECT purpose FROM key WHERE purpose IS NOT NULL")
 
 
 class Key(Model):
@@ -55,7 +56,7 @@ class MissingKey(Exception):
 class Keyring:
     """Opens keys with the master keys and keeps them, the least recently used go first."""
 
-    def __init__(self, masters: Iterable[NamedSecret], lane: ReadLane) -> None:
+    def __init__(self, masters: Iterable[NamedSecret], lane: Lane) -> None:
         ciphers = [crypto.master_cipher(master.id, master.value) for master in masters]
         self._newest = ciphers[0]
         self._masters = {cipher.key_id: cipher for cipher in ciphers}
@@ -74,7 +75,9 @@ class Keyring:
         row = self._lane.one(_BY_ID, (key_id,))
         if row is None:
             raise SealError("the key was erased")
-        return self.keep(key_id, self._unwrap(*row))
+        key = self._unwrap(*row)
+        # A key of the running transaction may be undone, and another get its id.
+        return Cipher(key_id, key) if self._lane.in_transaction else self.keep(key_id, key)
 
     def purpose(self, name: str) -> bytes:
         """The raw key of one of PURPOSES. Raises WrongMasterKey or MissingKey (not migrated)."""
@@ -113,7 +116,6 @@ _WRONG = (
     "CONTACTAPP_MASTER_KEYS does not open this database: give it the keys the database was made "
     "with (in development they are in instance/secrets.env)"
 )
-_INSERT = insert(Key)
 
 
 def keyring() -> Keyring:
@@ -130,21 +132,20 @@ def create_key(purpose: str | None = None) -> Cipher:
         "wrapped": keyring().wrap(key, uid),
         "created_at": clock.now_ms(),
     }
-    result = db.session.execute(_INSERT.returning(Key.id), row)
-    return Cipher(result.scalar_one(), key)
+    return Cipher(current_lane().insert("key", row), key)
 
 
 def create_purpose_keys() -> None:
     """Make the installation's own keys that are missing. Safe to run again, and side by side."""
     try:
         _create_missing_keys()
-    except IntegrityError:  # another process made them in the meantime, and is done with it
+    except ConstraintViolated:  # another process made them in the meantime, and is done with it
         _create_missing_keys()
 
 
 @write_transaction
 def _create_missing_keys() -> None:
-    present = set(db.session.scalars(db.select(Key.purpose)))
+    present = {row[0] for row in current_lane().all(_PRESENT)}
     if "canary" in present:  # a key wrapped with a wrong master key could never be opened again
         keyring().purpose("canary")
     for purpose in PURPOSES:

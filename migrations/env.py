@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from alembic import context
 from sqlalchemy import Connection, inspect
 
 from contactapp import triggers
 from contactapp.extensions import db
+
+for _slice in ("auth", "books", "changes", "contacts", "users"):
+    import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 
 def run_migrations_online() -> None:

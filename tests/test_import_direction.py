@@ -19,8 +19,8 @@ LEVELS = (
         "engine",
         "extensions",
         "keyring",
+        "lane",
         "limits",
-        "read_lane",
         "secrets_file",
         "session",
         "setting_sources",
@@ -38,7 +38,6 @@ MEETINGS = {
     ("auth.routes", "users.routes"): "/auth/me answers exactly as /users/me does",
     ("auth.routes", "users.schemas"): "and is documented with the same schema",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
-    ("auth.service", "users.models"): "sign-in compares and replaces the password hash under lock",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
 }

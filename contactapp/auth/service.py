@@ -8,47 +8,44 @@ from typing import Any, NamedTuple
 
 import orjson
 from flask import current_app
-from sqlalchemy import bindparam, insert, select, update
 
 from .. import clock
 from ..actor import Actor
 from ..config import Settings, settings
-from ..database import Sql, db, lane, write_transaction
+from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, Unauthenticated
 from ..keyring import keyring
-from ..users.models import User
 from ..users.service import create_user, find_credentials, show_user
 from . import tokens
-from .models import Session
 from .passwords import PasswordHasher, check_policy
 
 log = logging.getLogger("contactapp")
 
 GRACE_MS = 10_000
 
-_LEAF = (
-    select(
-        Session.refresh_jti,
-        Session.refresh_parent,
-        Session.refresh_issued_at,
-        Session.refresh_expires_at,
-        Session.expires_at,
-    )
-    .join(User, User.id == Session.user_id)
-    .where(Session.id == bindparam("session"), Session.user_id == bindparam("user"))
-    .where(Session.ended_at.is_(None), Session.expires_at > bindparam("now"), User.active)
+_USER = "SELECT active, password_hash, key_id FROM users WHERE id = ?"
+# A shared lock suffices to insert a session, but two that share one could not both write the hash.
+_USER_SHARED = Sql(_USER, postgresql=f"{_USER} FOR SHARE")
+_USER_LOCKED = Sql(_USER, postgresql=f"{_USER} FOR UPDATE")
+_NEW_HASH = Sql("UPDATE users SET password_hash = ? WHERE id = ?")
+_LEAF = Sql(
+    "SELECT s.refresh_jti, s.refresh_parent, s.refresh_issued_at, s.refresh_expires_at, "
+    "s.expires_at FROM session s JOIN users u ON u.id = s.user_id "
+    "WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ? AND u.active"
 )
 _LIVE = Sql(
     "SELECT s.id, s.uid, s.sealed, s.created_at, s.last_used_at, s.expires_at FROM session s "
     "WHERE s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ? AND s.refresh_expires_at > ? "
     "ORDER BY s.id"
 )
-_ROTATE = (
-    update(Session)
-    .where(Session.id == bindparam("session"), Session.ended_at.is_(None))
-    .where(Session.refresh_jti == bindparam("presented"))
+_ROTATE = Sql(
+    "UPDATE session SET refresh_parent = ?, refresh_jti = ?, refresh_issued_at = ?, "
+    "refresh_expires_at = ? WHERE id = ? AND ended_at IS NULL AND refresh_jti = ?"
 )
-_END = update(Session).where(Session.ended_at.is_(None))
+_END = "UPDATE session SET ended_at = ? WHERE ended_at IS NULL AND"
+_END_ONE = Sql(f"{_END} user_id = ? AND id = ?")
+_END_OTHERS = Sql(f"{_END} user_id = ? AND id <> ?")
+_END_ALL = Sql(f"{_END} user_id = ?")
 
 
 class TokenPair(NamedTuple):
@@ -134,30 +131,30 @@ def _open_session(
     user_id: int, checked: str, fresh: str | None, client: Client
 ) -> TokenPair | None:
     """Insert the session, unless the password was changed while it was being checked."""
-    # A shared lock suffices to insert, but two that share one could not both write the hash.
-    user = db.session.get(User, user_id, with_for_update={"read": fresh is None})
-    if user is None or not user.active:
+    row = lane().one(_USER_LOCKED if fresh else _USER_SHARED, (user_id,))
+    if row is None or not row[0]:
         raise Unauthenticated("invalid_credentials")
-    if user.password_hash != checked:
+    _, stored, key_id = row
+    if stored != checked:
         return None
     if fresh is not None:
-        user.password_hash = fresh
+        lane().run(_NEW_HASH, (fresh, user_id))
     now, limits = clock.now_ms(), settings()
     uid = str(uuid.uuid4())
     about = orjson.dumps([(client.user_agent or "")[:300] or None, client.address])
     ends = now + limits.session_seconds * 1000
     leaf = _new_leaf(now, ends, limits)
-    row = {
+    session = {
         "uid": uid,
         "user_id": user_id,
         "refresh_parent": None,
         **leaf,
-        "sealed": keyring().cipher(user.key_id).seal(about, *_place(user_id, uid)),
+        "sealed": keyring().cipher(key_id).seal(about, *_place(user_id, uid)),
         "created_at": now,
         "last_used_at": now,
         "expires_at": ends,
     }
-    session_id = db.session.execute(insert(Session).returning(Session.id), row).scalar_one()
+    session_id = lane().insert("session", session)
     return _pair(user_id, session_id, now, leaf)
 
 
@@ -183,9 +180,8 @@ def _rotate(claims: tokens.Claims) -> TokenPair | None:
     now = clock.now_ms()
     leaf = _leaf(claims, now)
     child = _new_leaf(now, leaf.session_expires_at, settings())
-    parameters = {"session": claims.session_id, "presented": claims.jti}
-    statement = _ROTATE.values(refresh_parent=claims.jti, **child)
-    if db.session.execute(statement, parameters).rowcount == 1:  # type: ignore[attr-defined]
+    # In the order of the statement, which _new_leaf keeps.
+    if lane().run(_ROTATE, (claims.jti, *child.values(), claims.session_id, claims.jti)) == 1:
         return _pair(claims.user_id, claims.session_id, now, child)
     leaf = _leaf(claims, now)  # somebody else rotated: now the live leaf is theirs
     if claims.jti == leaf.parent and now - leaf.issued_at <= GRACE_MS:
@@ -195,13 +191,12 @@ def _rotate(claims: tokens.Claims) -> TokenPair | None:
             "refresh_expires_at": leaf.expires_at,
         }
         return _pair(claims.user_id, claims.session_id, now, known)
-    db.session.execute(_END.where(Session.id == claims.session_id).values(ended_at=now))
+    lane().run(_END_ONE, (now, claims.user_id, claims.session_id))
     return None
 
 
 def _leaf(claims: tokens.Claims, now: int) -> Leaf:
-    parameters = {"session": claims.session_id, "user": claims.user_id, "now": now}
-    row = db.session.execute(_LEAF, parameters).one_or_none()
+    row = lane().one(_LEAF, (claims.session_id, claims.user_id, now))
     if row is None:
         raise Unauthenticated("invalid_token")
     return Leaf(*row)
@@ -232,24 +227,23 @@ def _pair(user_id: int, session_id: int, now: int, leaf: dict[str, Any]) -> Toke
 
 def log_out(actor: Actor, scope: str) -> None:
     """End this session (`local`), all but this one (`others`), or `all` of the user's."""
-    statement = _END.where(Session.user_id == actor.user_id)
-    if scope == "local":
-        statement = statement.where(Session.id == actor.session_id)
-    elif scope == "others":
-        statement = statement.where(Session.id != actor.session_id)
-    _end_sessions(statement)
+    if scope == "all":
+        _end_sessions(_END_ALL, actor.user_id)
+    else:
+        _end_sessions(
+            _END_ONE if scope == "local" else _END_OTHERS, actor.user_id, actor.session_id
+        )
 
 
 def end_session(actor: Actor, session_id: int) -> None:
     """End one of the user's own live sessions. Raises NotFound."""
-    statement = _END.where(Session.user_id == actor.user_id, Session.id == session_id)
-    if _end_sessions(statement) == 0:
+    if _end_sessions(_END_ONE, actor.user_id, session_id) == 0:
         raise NotFound()
 
 
 @write_transaction
-def _end_sessions(statement: Any) -> int:
-    return db.session.execute(statement.values(ended_at=clock.now_ms())).rowcount  # type: ignore[attr-defined]
+def _end_sessions(sql: Sql, *of: int) -> int:
+    return lane().run(sql, (clock.now_ms(), *of))
 
 
 def list_sessions(actor: Actor) -> list[dict[str, Any]]:

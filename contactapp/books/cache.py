@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic
 
 from ..actor import Book
 from ..crypto import Cipher
-from ..database import ReadLane, Sql
+from ..database import Lane, Sql
 from .view import BookView, R
 
-_STATE = Sql("SELECT seq, head, floor FROM stream WHERE id = ?")
-_HEAD_AT = Sql("SELECT head FROM change WHERE stream_id = ? AND seq = ?")
-_TOUCHED = Sql(
-    "SELECT DISTINCT entity_id FROM change WHERE stream_id = ? AND seq > ? AND entity = 'contact'"
-)
 _COLUMNS = (
-    "SELECT id, uid, book_id, version, created_at, updated_at, created_by, updated_by, sealed "
-    "FROM contact WHERE book_id = ? AND deleted_at IS NULL"
+    "c.id, c.uid, c.book_id, c.version, c.created_at, c.updated_at, c.created_by, c.updated_by, "
+    "c.sealed"
 )
-ALL_ROWS = Sql(f"{_COLUMNS} ORDER BY id")
-ONE_ROW = Sql(f"{_COLUMNS} AND id = ?")
-_BATCH = 500
+_ROWS = f"SELECT {_COLUMNS} FROM contact c WHERE c.book_id = ? AND c.deleted_at IS NULL"  # noqa: S608
+_STATE = Sql("SELECT seq, head FROM stream WHERE id = ?")
+ALL_ROWS = Sql(f"{_ROWS} ORDER BY c.id")
+ONE_ROW = Sql(f"{_ROWS} AND c.id = ?")
+# What became of a book since a view was made: its state, the head that the log has at the view's
+# seq, and the touched rows. One statement sees one state of the database, and is one round trip.
+_SINCE = Sql(
+    f"SELECT s.seq, s.head, s.floor, k.head, t.entity_id, {_COLUMNS} FROM stream s "  # noqa: S608
+    "LEFT JOIN change k ON k.stream_id = s.id AND k.seq = ? "
+    "LEFT JOIN (SELECT DISTINCT entity_id FROM change WHERE stream_id = ? AND seq > ? "
+    "AND entity = 'contact') t ON TRUE "
+    "LEFT JOIN contact c ON c.id = t.entity_id AND c.book_id = ? AND c.deleted_at IS NULL "
+    "WHERE s.id = ?"
+)
 _TURNS = 64  # locks shared by all books: a lock per book would never be freed safely
 
 
@@ -41,7 +47,7 @@ class ViewCache(Generic[R]):
 
     def __init__(
         self,
-        lane: ReadLane,
+        lane: Lane,
         cipher: Callable[[int], Cipher],
         open_row: Callable[[tuple[Any, ...], bytes], R],
         capacity: int,
@@ -73,8 +79,7 @@ class ViewCache(Generic[R]):
         if view is not None:
             return view
         with self._turns[book.id % _TURNS]:
-            with self._lane.snapshot():
-                view = self._refreshed(book)
+            view = self._followed(book) or self._loaded(book)
             self._keep(book.id, view)
         return view
 
@@ -83,35 +88,35 @@ class ViewCache(Generic[R]):
         columns = self._lane.one(ONE_ROW, (book.id, contact_id))
         return None if columns is None else self._open(self._cipher(book.key_id), columns)
 
-    def _refreshed(self, book: Book) -> BookView[R]:
-        """The view of what this snapshot shows. The state is read again in it: comparing with
-        the actor's older reading could take a view backwards."""
-        seq, head, floor = self._lane.one(_STATE, (book.stream_id,))
+    def _followed(self, book: Book) -> BookView[R] | None:
+        """The view in memory brought up to date; None where there is none, or the log does not
+        hold every change since, or tells of another history.
+
+        The state is read again here: comparing with the actor's older reading could take a view
+        backwards.
+        """
         old = self._views.get(book.id)
-        if old is not None and (old.seq, old.head) == (seq, head):
+        if old is None:
+            return None
+        stream = book.stream_id
+        rows = self._lane.all(_SINCE, (old.seq, stream, old.seq, book.id, stream))
+        seq, head, floor, known = rows[0][:4]
+        if (old.seq, old.head) == (seq, head):
             return old
+        if not floor <= old.seq < seq or (old.seq > 0 and known != old.head):
+            return None
         cipher = self._cipher(book.key_id)
-        if old is None or not self._continues(old, book, seq, floor):
-            every = self._lane.all(ALL_ROWS, (book.id,))
-            return BookView.of(seq, head, (self._open(cipher, row) for row in every))
-        touched = [row[0] for row in self._lane.all(_TOUCHED, (book.stream_id, old.seq))]
-        now = [self._open(cipher, row) for row in self._rows_of(book, touched)]
+        touched = [row[4] for row in rows if row[4] is not None]
+        now = [self._open(cipher, row[5:]) for row in rows if row[5] is not None]
         return old.next(seq, head, touched, now)
 
-    def _continues(self, old: BookView[R], book: Book, seq: int, floor: int) -> bool:
-        """Whether the log still holds every change since the old view, and the same history."""
-        if not floor <= old.seq < seq:
-            return False
-        if old.seq == 0:
-            return True
-        known = self._lane.one(_HEAD_AT, (book.stream_id, old.seq))
-        return known is not None and known[0] == old.head
-
-    def _rows_of(self, book: Book, ids: list[int]) -> Iterable[tuple[Any, ...]]:
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
-            marks = ", ".join("?" * len(part))
-            yield from self._lane.all(Sql(f"{_COLUMNS} AND id IN ({marks})"), (book.id, *part))
+    def _loaded(self, book: Book) -> BookView[R]:
+        """The view of the whole book."""
+        cipher = self._cipher(book.key_id)
+        with self._lane.snapshot():
+            seq, head = self._lane.one(_STATE, (book.stream_id,))
+            rows = self._lane.all(ALL_ROWS, (book.id,))
+        return BookView.of(seq, head, (self._open(cipher, row) for row in rows))
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:
         uid, book_id = columns[1], columns[2]

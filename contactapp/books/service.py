@@ -6,18 +6,15 @@ import uuid
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import delete, insert
-from sqlalchemy.exc import IntegrityError
 
 from .. import clock
 from ..actor import Actor
 from ..changes.service import create_stream
 from ..contacts.row import Row
-from ..database import Sql, constraint_of, database, db, lane, write_transaction
+from ..database import ConstraintViolated, Sql, database, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
 from .cache import ViewCache
-from .models import Book, BookMember
 
 _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, 'owner' FROM book b "
@@ -25,6 +22,8 @@ _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, m.role FROM book_member m "
     "JOIN book b ON b.id = m.book_id WHERE m.user_id = ? ORDER BY 1"
 )
+_PERSONAL = Sql("SELECT id FROM book WHERE owner_id = ? AND personal")
+_UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
 
 
 def init_app(app: Flask, capacity_bytes: int) -> None:
@@ -50,7 +49,7 @@ def create_personal_book(owner_id: int) -> int:
         "key_id": create_key().key_id,
         "created_at": clock.now_ms(),
     }
-    return db.session.execute(insert(Book).returning(Book.id), row).scalar_one()
+    return lane().insert("book", row)
 
 
 def list_books(actor: Actor) -> list[dict[str, Any]]:
@@ -77,12 +76,12 @@ def share_book(owner_id: int, user_id: int, role: str) -> None:
     book_id = _personal_book(owner_id)
     if user_id == owner_id:
         raise InvalidFields.one("/user_id", "invalid", "The owner needs no sharing.")
-    db.session.execute(_membership(book_id, user_id))
+    lane().run(_UNSHARE, (book_id, user_id))
     row = {"book_id": book_id, "user_id": user_id, "role": role, "created_at": clock.now_ms()}
     try:
-        db.session.execute(insert(BookMember), row)
-    except IntegrityError as error:
-        if "pk_book_member" in constraint_of(error) or "book_member." in constraint_of(error):
+        lane().insert("book_member", row, returning="")
+    except ConstraintViolated as error:
+        if "pk_book_member" in error.constraint or "book_member." in error.constraint:
             raise Conflict(detail="Somebody else shares this book right now.") from None
         raise NotFound(detail="There is no such user.") from None
 
@@ -90,17 +89,11 @@ def share_book(owner_id: int, user_id: int, role: str) -> None:
 @write_transaction
 def unshare_book(owner_id: int, user_id: int) -> None:
     """End a user's use of the owner's personal book, from the next request on."""
-    db.session.execute(_membership(_personal_book(owner_id), user_id))
-
-
-def _membership(book_id: int, user_id: int) -> Any:
-    return delete(BookMember).where(BookMember.book_id == book_id, BookMember.user_id == user_id)
+    lane().run(_UNSHARE, (_personal_book(owner_id), user_id))
 
 
 def _personal_book(owner_id: int) -> int:
-    found = db.session.scalar(
-        db.select(Book.id).where(Book.owner_id == owner_id, Book.personal.is_(True))
-    )
+    found = lane().one(_PERSONAL, (owner_id,))
     if found is None:
         raise NotFound(detail="There is no such user.")
-    return found
+    return found[0]

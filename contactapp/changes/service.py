@@ -7,31 +7,27 @@ import hmac
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, insert, select, update
 
 from .. import clock
 from ..actor import Actor, Book
 from ..crypto import Cipher
-from ..database import db
+from ..database import Sql, lane
 from ..errors import Forbidden
 from ..keyring import keyring
-from .models import GENESIS, Change, Stream
+from .models import GENESIS
 
-# Tables, not mapped classes: the ORM's own way of executing doubles what a write costs.
-_STREAM = Stream.metadata.tables["stream"]
-_LOCK = (
-    select(_STREAM.c.seq, _STREAM.c.head)
-    .where(_STREAM.c.id == bindparam("stream_id"))
-    .with_for_update()
+_LOCK = Sql(
+    "SELECT seq, head FROM stream WHERE id = ?",
+    postgresql="SELECT seq, head FROM stream WHERE id = ? FOR UPDATE",
 )
-_ADVANCE = update(_STREAM).where(_STREAM.c.id == bindparam("stream_id"))
-_APPEND = insert(Change.metadata.tables["change"])
+_ADVANCE = Sql("UPDATE stream SET seq = ?, head = ? WHERE id = ?")
 
 
 class ChangeLog:
     """One write's hold on a book's stream: taken first, held to the commit.
 
-    The lock makes seq order the commit order without gaps, limits exact and If-Match true.
+    The lock makes seq order the commit order without gaps, limits exact and If-Match true. `now`
+    is the write's time in milliseconds, `cipher` seals and opens the book's rows.
     Raises Forbidden where the actor may only read the book, before anything is locked.
     """
 
@@ -40,11 +36,10 @@ class ChangeLog:
             raise Forbidden("read_only_book")
         self._actor = actor
         self._book = book
-        self._cipher: Cipher = keyring().cipher(book.key_id)
+        self.cipher: Cipher = keyring().cipher(book.key_id)
         self._chain = keyring().purpose("chain")
         self.now = clock.now_ms()
-        parameters = {"stream_id": book.stream_id}
-        self.seq, self._head = db.session.execute(_LOCK, parameters).one()
+        self.seq, self._head = lane().one(_LOCK, (book.stream_id,))
 
     def append(
         self,
@@ -58,7 +53,7 @@ class ChangeLog:
         """Add the row of one touched entity and advance the stream."""
         self.seq += 1
         fields = changed_fields(before, after)
-        sealed = self._cipher.seal(
+        sealed = self.cipher.seal(
             orjson.dumps({"before": before, "after": after}),
             *("change", "sealed", self._book.stream_id, self.seq),
         )
@@ -78,9 +73,8 @@ class ChangeLog:
             "sealed_hash": hashlib.sha256(sealed).digest(),
         }
         self._head = next_head(self._chain, self._head, row)
-        db.session.execute(_APPEND, {**row, "sealed": sealed, "head": self._head})
-        state = {"stream_id": self._book.stream_id, "seq": self.seq, "head": self._head}
-        db.session.execute(_ADVANCE, state)
+        lane().insert("change", {**row, "sealed": sealed, "head": self._head}, returning="")
+        lane().run(_ADVANCE, (self.seq, self._head, self._book.stream_id))
 
 
 def next_head(chain_key: bytes, previous: bytes, row: dict[str, Any]) -> bytes:
@@ -108,4 +102,4 @@ def _text(value: Any) -> bytes:
 def create_stream(kind: str) -> int:
     """Insert an empty stream in the running transaction and return its id."""
     row = {"kind": kind, "seq": 0, "head": GENESIS, "floor": 0}
-    return db.session.execute(insert(Stream).returning(Stream.id), row).scalar_one()
+    return lane().insert("stream", row)

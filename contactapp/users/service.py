@@ -7,8 +7,6 @@ import uuid
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, case, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from .. import clock
 from ..actor import Actor
@@ -16,11 +14,10 @@ from ..books.service import create_personal_book
 from ..changes.service import create_stream
 from ..config import settings
 from ..crypto import blind_index
-from ..database import Sql, constraint_of, db, lane, write_transaction
+from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
 from .identity import canonical_username, parse_email
-from .models import User
 
 MAX_LOGIN = 320  # characters, as the schema says; more could not be normalised cheaply
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
@@ -32,29 +29,24 @@ _SHOWN = Sql(
     "u.contact_count, u.version, u.created_at, u.updated_at, b.id FROM users u "
     "JOIN book b ON b.owner_id = u.id AND b.personal WHERE u.id = ?"
 )
-_USERS = User.metadata.tables["users"]  # the ORM is too dear for what every write does
-_allowed = func.coalesce(_USERS.c.contact_limit, bindparam("standard"))
-_TAKE = (
-    update(_USERS)
-    .where(_USERS.c.id == bindparam("user"))
-    .where(or_(_allowed == 0, _USERS.c.contact_count + bindparam("count") <= _allowed))
-    .values(contact_count=_USERS.c.contact_count + bindparam("count"))
+_LOCK = Sql(
+    "SELECT uid, sealed, key_id, version FROM users WHERE id = ?",
+    postgresql="SELECT uid, sealed, key_id, version FROM users WHERE id = ? FOR UPDATE",
 )
-_RELEASE = (
-    update(_USERS)
-    .where(_USERS.c.id == bindparam("user"))
-    # A count that is wrong all the same must not keep anybody from deleting.
-    .values(
-        contact_count=case(
-            (
-                _USERS.c.contact_count >= bindparam("count"),
-                _USERS.c.contact_count - bindparam("count"),
-            ),
-            else_=0,
-        )
-    )
+_STORE = Sql(
+    "UPDATE users SET username_index = ?, sealed = ?, version = ?, updated_at = ? WHERE id = ?"
 )
-_USAGE = select(_allowed, _USERS.c.contact_count).where(_USERS.c.id == bindparam("user"))
+# A limit of 0 is none.
+_TAKE = Sql(
+    "UPDATE users SET contact_count = contact_count + ? WHERE id = ? AND "
+    "(coalesce(contact_limit, ?) = 0 OR contact_count + ? <= coalesce(contact_limit, ?))"
+)
+# A count that is wrong all the same must not keep anybody from deleting.
+_RELEASE = Sql(
+    "UPDATE users SET contact_count = "
+    "CASE WHEN contact_count >= ? THEN contact_count - ? ELSE 0 END WHERE id = ?"
+)
+_USAGE = Sql("SELECT coalesce(contact_limit, ?), contact_count FROM users WHERE id = ?")
 
 
 class Credentials(NamedTuple):
@@ -94,8 +86,8 @@ def create_user(
         "updated_at": now,
     }
     try:
-        user_id = db.session.execute(insert(User).returning(User.id), row).scalar_one()
-    except IntegrityError as error:
+        user_id = lane().insert("users", row)
+    except ConstraintViolated as error:
         raise _taken(error) from None
     create_personal_book(user_id)
     return user_id
@@ -140,30 +132,28 @@ def show_user(user_id: int) -> dict[str, Any]:
 @write_transaction
 def patch_profile(actor: Actor, patch: dict[str, Any], versions: tuple[int, ...] | None) -> None:
     """Apply a merge patch to the actor's own profile. Raises Conflict or PreconditionFailed."""
-    user = db.session.get_one(User, actor.user_id, with_for_update=True)
-    if versions is not None and user.version not in versions:
-        raise PreconditionFailed(current_version=user.version)
-    cipher = keyring().cipher(user.key_id)
-    before = orjson.loads(cipher.open(user.sealed, *_place(user.uid)))
+    uid, sealed, key_id, version = lane().one(_LOCK, (actor.user_id,))
+    if versions is not None and version not in versions:
+        raise PreconditionFailed(current_version=version)
+    cipher = keyring().cipher(key_id)
+    before = orjson.loads(cipher.open(sealed, *_place(uid)))
     after = {**before, **patch}
     if after == before:
         return
     username = after.get("username")
-    user.username_index = _index("username", canonical_username(username)) if username else None
-    user.sealed = cipher.seal(orjson.dumps(after), *_place(user.uid))
-    user.version += 1
-    user.updated_at = clock.now_ms()
+    index = _index("username", canonical_username(username)) if username else None
+    sealed = cipher.seal(orjson.dumps(after), *_place(uid))
     try:
-        db.session.flush()
-    except IntegrityError as error:
+        lane().run(_STORE, (index, sealed, version + 1, clock.now_ms(), actor.user_id))
+    except ConstraintViolated as error:
         raise _taken(error) from None
 
 
 def take_contacts(owner_id: int, count: int) -> None:
     """Charge the owner for contacts in the running transaction; raise Forbidden at the limit."""
-    parameters = {"user": owner_id, "count": count, "standard": settings().contact_limit}
-    if db.session.execute(_TAKE, parameters).rowcount != 1:  # type: ignore[attr-defined]
-        limit, used = db.session.execute(_USAGE, parameters).one()
+    standard = settings().contact_limit
+    if lane().run(_TAKE, (count, owner_id, standard, count, standard)) != 1:
+        limit, used = lane().one(_USAGE, (standard, owner_id))
         raise Forbidden(
             "contact_limit_reached",
             f"{used} of {limit} contacts are used.",
@@ -174,14 +164,13 @@ def take_contacts(owner_id: int, count: int) -> None:
 
 def release_contacts(owner_id: int, count: int) -> None:
     """Give the owner back what take_contacts charged."""
-    db.session.execute(_RELEASE, {"user": owner_id, "count": count})
+    lane().run(_RELEASE, (count, count, owner_id))
 
 
-def _taken(error: IntegrityError) -> Conflict:
-    name = constraint_of(error)
-    if "email_index" in name:
+def _taken(error: ConstraintViolated) -> Conflict:
+    if "email_index" in error.constraint:
         return Conflict("email_taken")
-    if "username_index" in name:
+    if "username_index" in error.constraint:
         return Conflict("username_taken")
     raise error
 

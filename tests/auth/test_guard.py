@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, text
 
 from contactapp import clock
-from contactapp.database import ReadLane, database
+from contactapp.database import Lane, database
 from tests.support.cast import Person, refused
 
 # Every route that needs no user. A new one belongs here only if everybody may have its answer.
@@ -42,8 +42,8 @@ def bearer(token):
 
 @contextmanager
 def statements(app, monkeypatch):
-    """Every statement sent to the database meanwhile, on the read lane and through SQLAlchemy."""
-    seen, genuine = [], ReadLane._run
+    """Every statement sent to the database meanwhile, on the lane and through SQLAlchemy."""
+    seen, genuine = [], Lane._run
 
     def run(lane, sql, *args, **kwargs):
         seen.append(sql.qmark)
@@ -57,7 +57,7 @@ def statements(app, monkeypatch):
     event.listen(engine, "before_cursor_execute", execute)
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(ReadLane, "_run", run)
+            patched.setattr(Lane, "_run", run)
             yield seen
     finally:
         event.remove(engine, "before_cursor_execute", execute)

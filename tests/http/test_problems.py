@@ -10,7 +10,7 @@ import pytest
 
 import contactapp
 from contactapp import errors
-from contactapp.database import database
+from contactapp.database import Sql, database, lane
 from contactapp.errors import CODES, AppError
 from tests.http.conftest import SECRET
 from tests.support.cast import Cast, refused
@@ -134,20 +134,16 @@ def stuck(own_app):
 def write_protect(app, on):
     """As a standby or a disk mounted read-only is; reading goes on."""
     with app.app_context():
-        engine = database().engine
-        if engine.dialect.name == "sqlite" and on == "off":
-            return engine.dispose()  # the setting goes with its connection
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA query_only = on")
-                return
-            name = engine.url.database
+        if database().is_sqlite:
+            lane().all(Sql(f"PRAGMA query_only = {on}"))
+            return
+        name = database().engine.url.database
+        value = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}'
+        with database().engine.connect() as connection:
             connection.exec_driver_sql("SET TRANSACTION READ WRITE")
-            connection.exec_driver_sql(
-                f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}'
-            )
+            connection.exec_driver_sql(value)
             connection.commit()
-        engine.dispose()
+        lane().close()  # the next connection finds the new setting
 
 
 # DU-4
@@ -165,16 +161,16 @@ def test_a_database_that_takes_no_writes_is_507(stuck):
 # DU-4
 def test_a_full_sqlite_file_is_507_and_recovers(new_app):
     alice = Cast(new_app("sqlite")).alice
-    with alice.app.app_context(), database().engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+    with alice.app.app_context():
+        lane().one(Sql("PRAGMA max_page_count = 1"))
     large = {"first_name": "Ada", "additional_info": "x" * 5000}
     answers = [alice.post("/contacts", json=large) for _ in range(9)]
     refused(answers[-1], 507, "storage_full")
     assert int(answers[-1].headers["Retry-After"]) > 0
     kept = alice.get("/contacts").json["total"]
     assert kept == sum(answer.status_code == 201 for answer in answers)
-    with alice.app.app_context(), database().engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    with alice.app.app_context():
+        lane().one(Sql("PRAGMA max_page_count = 1000000"))
     alice.contact(**large)
 
 

@@ -4,11 +4,19 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 
 from contactapp import crypto, startup
-from contactapp.database import database, db
-from contactapp.keyring import PURPOSES, Key, Keyring, WrongMasterKey, check_purpose_keys, keyring
+from contactapp.database import Sql, database, lane, write_transaction
+from contactapp.keyring import (
+    PURPOSES,
+    Key,
+    Keyring,
+    WrongMasterKey,
+    check_purpose_keys,
+    create_key,
+    keyring,
+)
 from contactapp.setting_sources import ConfigError
 from contactapp.startup import StartError
 from tests.conftest import FAST
@@ -41,6 +49,11 @@ def url(engine, new_app, new_database):
 def sealed(engine, new_app, url):
     """That database, opened with some master keys."""
     return lambda masters: new_app(engine, database=url, MASTER_KEYS=masters, **OTHERS)
+
+
+@write_transaction
+def forget(what):
+    assert lane().run(Sql(f"DELETE FROM {what}"), ()) > 0
 
 
 def rows(app):
@@ -109,8 +122,7 @@ def test_two_master_keys_of_one_name_are_refused(sealed):
 def test_a_database_without_its_canary_is_not_served(sealed):
     app = sealed(OLD)
     with app.app_context():
-        db.session.execute(delete(Key).where(Key.purpose == "canary"))
-        db.session.commit()
+        forget("key WHERE purpose = 'canary'")
         keyring()._purposes.clear()
     assert startup.problems(app) == ["the database has no canary key: run `contactapp db upgrade`"]
     startup.upgrade(app)
@@ -126,12 +138,27 @@ def test_a_key_is_read_from_the_database_once(sealed):
         assert ring.cipher(first.id) is ring.cipher(first.id)
 
 
+def test_a_key_that_was_undone_does_not_open_for_the_next_with_its_id(sealed):
+    """SQLite gives a rolled back id again."""
+
+    @write_transaction
+    def undone():
+        made = create_key()
+        assert keyring().cipher(made.key_id).open(made.seal(b"text")) == b"text"
+        raise LookupError
+
+    with sealed(OLD).app_context():
+        with pytest.raises(LookupError):
+            undone()
+        made = write_transaction(create_key)()
+        assert keyring().cipher(made.key_id).open(made.seal(b"text")) == b"text"
+
+
 # BR-4
 def test_no_key_is_made_with_another_master_key(sealed):
     app = sealed(OLD)
     with app.app_context():
-        db.session.execute(delete(Key).where(Key.purpose == "mail"))
-        db.session.commit()
+        forget("key WHERE purpose = 'mail'")
     before = rows(app)
     with pytest.raises(StartError, match="does not open this database"):
         sealed(NEW)
@@ -160,8 +187,7 @@ def test_two_processes_make_the_purpose_keys_side_by_side(engine, new_app, new_d
     settings = {**OTHERS, "DATABASE_URL": url, "MASTER_KEYS": OLD, "INSTANCE_PATH": str(tmp_path)}
     together = poised(CREATE, 2, tmp_path, settings)
     with app.app_context():
-        db.session.execute(delete(Key))
-        db.session.commit()
+        forget("key")
         with nobody_inserts(len(together)):
             let_go(together)
     for process in together:

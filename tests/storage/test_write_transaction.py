@@ -2,14 +2,21 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
-from sqlalchemy import event, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, text, update
 
 from contactapp.changes.models import Stream
-from contactapp.database import database, db, write_transaction
-from contactapp.engine import DatabaseBusy
+from contactapp.database import (
+    ConstraintViolated,
+    Lane,
+    Sql,
+    database,
+    lane,
+    write_transaction,
+)
+from contactapp.engine import DatabaseBusy, DatabaseUnavailable
 from contactapp.engine import sqlite3 as driver
 
 # SQLite has one writer at a time: the others wait, and cannot get in each other's way.
@@ -32,13 +39,16 @@ def two():
 
 @write_transaction
 def add():
-    return db.session.execute(insert(Stream).returning(Stream.id), ROW).scalar_one()
+    return lane().insert("stream", ROW)
 
 
 def streams():
-    """How many rows there are, on a connection of its own."""
-    with database().engine.connect() as connection:
-        return connection.execute(text("SELECT count(*) FROM stream")).scalar()
+    """How many rows there are for others to see."""
+    other = Lane(database().engine, 5)
+    try:
+        return other.one(Sql("SELECT count(*) FROM stream"))[0]
+    finally:
+        other.close()
 
 
 def seqs(ids):
@@ -48,15 +58,21 @@ def seqs(ids):
 
 
 def advance(id_):
-    db.session.execute(update(Stream).where(Stream.id == id_).values(seq=Stream.seq + 1))
+    lane().run(Sql("UPDATE stream SET seq = seq + 1 WHERE id = ?"), (id_,))
 
 
-def test_it_commits_once_when_the_function_returns():
-    commits, before = [], streams()
-    event.listen(database().engine, "commit", lambda _: commits.append(1))
-    add()
-    assert len(commits) == 1
-    assert streams() == before + 1
+def test_nothing_is_there_before_the_function_returns_and_all_is_after():
+    before, seen = streams(), []
+
+    @write_transaction
+    def write():
+        lane().insert("stream", ROW)
+        lane().insert("stream", ROW)
+        seen.append(streams())
+
+    write()
+    assert seen == [before]
+    assert streams() == before + 2
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
@@ -65,7 +81,7 @@ def test_an_exception_leaves_nothing(failure):
 
     @write_transaction
     def fail():
-        db.session.execute(insert(Stream), ROW)
+        lane().insert("stream", ROW)
         raise failure("after the insert")
 
     with pytest.raises(failure):
@@ -80,10 +96,10 @@ def test_a_violated_constraint_leaves_nothing_and_reaches_the_caller():
 
     @write_transaction
     def clash():
-        id_ = db.session.execute(insert(Stream).returning(Stream.id), ROW).scalar_one()
-        db.session.execute(insert(Stream), {**ROW, "id": id_})
+        id_ = lane().insert("stream", ROW)
+        lane().insert("stream", {**ROW, "id": id_})
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ConstraintViolated, match="stream"):
         clash()
     assert streams() == before
 
@@ -93,7 +109,7 @@ def test_one_inside_another_is_refused():
 
     @write_transaction
     def outer():
-        db.session.execute(insert(Stream), ROW)
+        lane().insert("stream", ROW)
         add()
 
     with pytest.raises(RuntimeError, match="add would commit inside another transaction"):
@@ -101,13 +117,65 @@ def test_one_inside_another_is_refused():
     assert streams() == before
 
 
-def test_no_connection_stays_checked_out():
-    pool = database().engine.pool
-    before = pool.checkedout()
+@pytest.mark.parametrize("change", [lambda: advance(1), lambda: lane().insert("stream", ROW)])
+def test_nothing_is_changed_outside_one(change):
+    with pytest.raises(RuntimeError, match="in a write transaction only"):
+        change()
+    with lane().snapshot(), pytest.raises(RuntimeError, match="in a write transaction only"):
+        change()
+
+
+def test_a_violated_constraint_that_is_passed_over_commits_all_the_rest_or_says_so(engine):
+    """SQLite undoes the statement alone. PostgreSQL has given the transaction up by then, and
+    answers its COMMIT with ROLLBACK, which no caller may take for success."""
+    before = streams()
+
+    @write_transaction
+    def pass_over():
+        id_ = lane().insert("stream", ROW)
+        with suppress(ConstraintViolated):
+            lane().insert("stream", {**ROW, "id": id_})
+
+    if engine == "sqlite":
+        pass_over()
+        assert streams() == before + 1
+    else:
+        with pytest.raises(RuntimeError, match="nothing was committed"):
+            pass_over()
+        assert streams() == before
     add()
-    with pytest.raises(ZeroDivisionError):
-        write_transaction(lambda: db.session.scalar(select(1)) / 0)()
-    assert pool.checkedout() == before
+
+
+@on_postgresql
+def test_a_connection_lost_between_two_writes_is_opened_again():
+    add()
+    before = streams()
+    cut_off()
+    add()
+    assert streams() == before + 1
+
+
+@on_postgresql
+def test_a_connection_lost_inside_one_leaves_nothing():
+    before = streams()
+
+    @write_transaction
+    def write():
+        lane().insert("stream", ROW)
+        cut_off()
+        lane().insert("stream", ROW)
+
+    with pytest.raises(DatabaseUnavailable):
+        write()
+    assert streams() == before
+    add()
+
+
+def cut_off():
+    """End this thread's connection at the server's side."""
+    [pid] = lane().one(Sql("SELECT pg_backend_pid()"))
+    with database().engine.connect() as other:
+        assert other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar()
 
 
 @on_postgresql
@@ -118,7 +186,7 @@ def test_two_threads_that_deadlock_both_get_through(app, two):
     @write_transaction
     def write(first, second):
         tries.append(first)
-        db.session.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        lane().run(Sql("SET LOCAL deadlock_timeout = '20ms'"), ())
         advance(first)
         if tries.count(first) == 1:
             both_hold_one.wait()
@@ -136,6 +204,7 @@ def run_in_threads(app, calls):
         try:
             with app.app_context():
                 call()
+                lane().close()
         except Exception as error:
             raised.append(error)
 
@@ -149,8 +218,8 @@ def run_in_threads(app, calls):
 
 def collide(id_):
     """Make the running transaction fail with a serialisation error: another one changes its row."""
-    db.session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
-    db.session.scalar(select(Stream.seq).where(Stream.id == id_))
+    lane().run(Sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"), ())
+    lane().one(Sql("SELECT seq FROM stream WHERE id = ?"), (id_,))
     with database().engine.begin() as other:
         other.execute(update(Stream).where(Stream.id == id_).values(seq=Stream.seq + 10))
     advance(id_)
@@ -191,7 +260,7 @@ def test_what_fails_twice_is_given_up_as_busy(two):
 def test_a_lock_that_does_not_come_is_told_as_busy(two):
     @write_transaction
     def write():
-        db.session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        lane().run(Sql("SET LOCAL lock_timeout = '50ms'"), ())
         advance(two[0])
 
     with database().engine.begin() as other:
@@ -205,17 +274,14 @@ def test_a_lock_that_does_not_come_is_told_as_busy(two):
 def test_a_full_disk_is_told_apart_and_reading_goes_on(alice):
     """`max_page_count` makes SQLite fail as a full volume does."""
     contact = alice.contact(first_name="Grace")
-    with database().engine.connect() as connection:
-        connection.exec_driver_sql("ROLLBACK")
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").scalar()
-        connection.exec_driver_sql("BEGIN")
+    [pages] = lane().one(Sql("PRAGMA page_count"))
+    lane().one(Sql(f"PRAGMA max_page_count={pages}"))  # of this thread's connection
     answers = [alice.post("/contacts", json={"nickname": "n" * 100}) for _ in range(60)]
     full = next(answer for answer in answers if answer.status_code != 201)
     assert (full.status_code, full.json["code"]) == (507, "storage_full")
     assert full.headers["Retry-After"]
     assert alice.get(f"/contacts/{contact['id']}").json == contact
-    database().engine.dispose()
+    lane().close()
     assert alice.contact(first_name="Ada")
 
 

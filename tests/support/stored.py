@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import update
-
-from contactapp.database import Sql, db, lane, write_transaction
-from contactapp.users.models import User
+from contactapp.database import Sql, lane, write_transaction
 
 _CONTACT = Sql("SELECT * FROM contact WHERE id = ?")
 _USER = Sql("SELECT * FROM users WHERE id = ?")
@@ -50,7 +47,9 @@ def set_user(app, user_id, **columns):
 
     @write_transaction
     def change():
-        db.session.execute(update(User).where(User.id == user_id).values(**columns))
+        values = ", ".join(f"{name} = ?" for name in columns)
+        sql = Sql(f"UPDATE users SET {values} WHERE id = ?")
+        assert lane().run(sql, (*columns.values(), user_id)) == 1
 
     with app.app_context():
         change()
