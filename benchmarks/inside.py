@@ -15,13 +15,12 @@ import tracemalloc
 
 import requests
 from flask import Flask
-from sqlalchemy import text
 
 from contactapp import create_app
 from contactapp.actor import Book
 from contactapp.books.service import views
 from contactapp.config import load
-from contactapp.database import Sql, database, db, lane
+from contactapp.database import Sql, database, lane, write_transaction
 
 _BOOK = Sql(
     "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
@@ -32,15 +31,16 @@ WRITES = 25
 
 
 def durability() -> dict[str, str]:
-    """What a connection says that has just been written on, and one that has only been read on."""
+    """What the connection of a write transaction says, and one that reads."""
     if database().is_sqlite:
         asked = ["PRAGMA synchronous"]
     else:
         asked = ["SHOW fsync", "SHOW synchronous_commit"]
-    with db.engine.connect() as connection:
-        write = " ".join(str(connection.execute(text(sql)).scalar()) for sql in asked)
-    read = " ".join(str(lane().one(Sql(sql))[0]) for sql in asked)
-    return {"write": write, "read": read}
+
+    def told() -> str:
+        return " ".join(str(lane().one(Sql(sql))[0]) for sql in asked)
+
+    return {"write": write_transaction(told)(), "read": told()}
 
 
 def _book(book_id: int) -> Book:

@@ -60,8 +60,8 @@ def durability(server: Server) -> str:
 
     SQLite's setting belongs to each connection and cannot be read from another process. So a
     second process opens the measured database with the measured settings through `create_app` and
-    asks a pooled write connection and the read lane: it proves what this code gives every
-    connection, not what one connection inside the server was told later.
+    asks a connection in a write transaction and one that reads: it proves what this code gives
+    every connection, not what one connection inside the server was told later.
     """
     out = inside(server, "durability")
     for where in ("write", "read"):

@@ -6,20 +6,18 @@ SQLite, READ COMMITTED on PostgreSQL. SQLAlchemy describes the tables and migrat
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import BigInteger, Engine, Integer, make_url
 
 from . import engine as engines
-from .engine import ConstraintViolated, DatabaseBusy, RetryTransaction
+from .engine import ConstraintViolated
 from .extensions import db
 from .lane import Lane, Sql
+from .writer import PostgresWriter, SqliteWriter, Writer
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import DeclarativeBase as Model
@@ -28,8 +26,6 @@ else:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_TRIES = 2
 
 # SQLite gives AUTOINCREMENT only to a column declared INTEGER, which holds 64 bits there.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -40,8 +36,7 @@ class Database(NamedTuple):
 
     engine: Engine
     lane: Lane
-    writer: threading.Lock
-    busy_timeout: int
+    writer: Writer
 
     @property
     def is_sqlite(self) -> bool:
@@ -56,9 +51,10 @@ def init_database(app: Flask, url: str, busy_timeout: int) -> None:
     with app.app_context():
         engine = db.engine
     engines.bind_events(engine, busy_timeout)
-    app.extensions["contactapp.database"] = Database(
-        engine, Lane(engine, busy_timeout), threading.Lock(), busy_timeout
-    )
+    lane = Lane(engine, busy_timeout)
+    sqlite = engine.dialect.name == "sqlite"
+    writer = SqliteWriter(lane, busy_timeout) if sqlite else PostgresWriter(lane)
+    app.extensions["contactapp.database"] = Database(engine, lane, writer)
 
 
 def database() -> Database:
@@ -75,6 +71,7 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
     """Run a service function as one transaction: commit when it returns, roll back when it raises.
 
     A deadlock or serialisation failure runs it once more, so it must not change its arguments.
+    What it returns is on the disk (see `writer`).
     Raises DatabaseBusy, DatabaseFull or DatabaseUnavailable where the database cannot do it.
     """
 
@@ -83,39 +80,9 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
         own = database()
         if own.lane.in_transaction:
             raise RuntimeError(f"{function.__name__} would commit inside another transaction")
-        with _writers_turn(own) as patience:
-            for _ in range(_TRIES):
-                own.lane.begin(patience)
-                try:
-                    result = function(*args, **kwargs)
-                    own.lane.commit()
-                    return result
-                except RetryTransaction:
-                    own.lane.rollback()
-                except BaseException:
-                    own.lane.rollback()
-                    raise
-        raise DatabaseBusy("two writers keep getting in each other's way")
+        return own.writer.write(partial(function, *args, **kwargs))
 
     return run
-
-
-@contextmanager
-def _writers_turn(own: Database) -> Iterator[float]:
-    """On SQLite, queue this process's writers here: a lock wakes the next one at once, while
-    SQLite's own waiting sleeps and may starve a thread under load. Gives the seconds that are left
-    to wait for other processes."""
-    if not own.is_sqlite or own.writer.acquire(blocking=False):
-        started = None
-    else:
-        started = time.monotonic()
-        if not own.writer.acquire(timeout=own.busy_timeout):
-            raise DatabaseBusy("the writers of this process queue for longer than we wait")
-    try:
-        yield own.busy_timeout - (time.monotonic() - started if started else 0)
-    finally:
-        if own.is_sqlite:
-            own.writer.release()
 
 
 __all__ = [

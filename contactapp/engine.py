@@ -67,6 +67,8 @@ def failure_of(error: BaseException | None) -> Exception | None:
     """Translate a driver's error into one of ours, or None where it is a fault of the program."""
     state = getattr(error, "sqlstate", None)
     name = getattr(error, "sqlite_errorname", "") or ""
+    if (state or "")[:2] == "23" or name.startswith("SQLITE_CONSTRAINT"):
+        return ConstraintViolated(_constraint_of(error))
     if state in {"40001", "40P01"}:
         return RetryTransaction()
     if state == "55P03" or name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -85,8 +87,7 @@ def failure_of(error: BaseException | None) -> Exception | None:
     return None
 
 
-def constraint_of(error: Exception) -> str:
-    """What a driver's IntegrityError tells of, as ConstraintViolated names it."""
+def _constraint_of(error: BaseException | None) -> str:
     diagnostics = getattr(error, "diag", None)
     if diagnostics is not None:
         return diagnostics.constraint_name or ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from . import engine as engines
-from .engine import ConstraintViolated, DatabaseUnavailable
+from .engine import DatabaseBusy, DatabaseUnavailable
 
 
 class Sql:
@@ -40,8 +41,11 @@ _ROLLBACK = Sql("ROLLBACK")
 _BUSY_AT_ONCE = Sql("PRAGMA busy_timeout = 0", "SET lock_timeout = 10")  # ms; 0 would be for ever
 
 
-class _Opened:
-    """A thread's connection and its cursor; closed with the thread."""
+_FIRST_PAUSE, _LAST_PAUSE = 0.0003, 0.005  # seconds between two tries to get SQLite's write lock
+
+
+class Connection:
+    """A driver's connection and its cursor; closed with the thread that reads on it."""
 
     def __init__(self, connection: Any, cursor: Any) -> None:
         self.connection = connection
@@ -49,10 +53,17 @@ class _Opened:
         self.pid = os.getpid()
         self.in_transaction = False  # or in a snapshot
         self.writes = False
+        self._closed = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, and this process's own."""
+        return not self._closed and self.pid == os.getpid()
 
     def close(self) -> None:
         # A connection that came over a fork belongs to the parent, whose socket it would close.
-        if self.pid == os.getpid():
+        if self.usable:
+            self._closed = True
             self.connection.close()
 
     __del__ = close
@@ -68,9 +79,13 @@ class Lane:
     def __init__(self, engine: Engine, busy_timeout: int) -> None:
         self._engine = engine
         self._busy_timeout = busy_timeout
+        milliseconds = busy_timeout * 1000
+        self._patient = Sql(
+            f"PRAGMA busy_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"
+        )
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._local = threading.local()
-        self._all: weakref.WeakSet[_Opened] = weakref.WeakSet()
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def one(self, sql: Sql, parameters: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
@@ -98,23 +113,55 @@ class Lane:
         """Run one small statement of its own, which may be lost: raises DatabaseBusy at once where
         another writer is at work."""
         self._run(_BUSY_AT_ONCE, ())
-        self._run(sql, parameters)  # a failure closes the connection, so nothing is left set
-        self._set_patience(self._busy_timeout)
+        try:
+            self._run(sql, parameters)
+        except DatabaseBusy:  # any other failure closes the connection, so nothing is left set
+            self._run(self._patient, ())
+            raise
+        self._run(self._patient, ())
 
     @property
     def in_transaction(self) -> bool:
         """Whether this thread is in a write transaction or snapshot."""
-        opened: _Opened | None = getattr(self._local, "opened", None)
-        return opened is not None and opened.in_transaction and opened.pid == os.getpid()
+        opened: Connection | None = getattr(self._local, "opened", None)
+        return opened is not None and opened.in_transaction and opened.usable
 
-    def begin(self, patience: float) -> None:
+    def writing(self, connection: Connection | None) -> Connection:
+        """Have this thread use a connection that threads take turns on to write, opened anew
+        where it must be, until `reading`."""
+        if connection is None or not connection.usable:
+            connection = self._connect()
+            # Waiting for the lock is up to `begin`.
+            connection.cursor.execute("PRAGMA busy_timeout = 0").fetchall()
+        self._local.own = getattr(self._local, "opened", None)
+        self._local.opened = connection
+        return connection
+
+    def reading(self) -> None:
+        """Have this thread use its own connection again."""
+        self._local.opened = getattr(self._local, "own", None)
+        self._local.own = None
+
+    def begin(self, patience: float = 0.0) -> None:
         """Begin a write transaction, waiting up to `patience` seconds for SQLite's write lock."""
-        if patience < self._busy_timeout:
-            self._set_patience(patience)
-        self._begin(_BEGIN)
+        if self._is_sqlite:
+            self._begin_when_free(time.monotonic() + patience)
+        else:
+            self._begin(_BEGIN)
         self._local.opened.writes = True
-        if patience < self._busy_timeout:
-            self._set_patience(self._busy_timeout)
+
+    def _begin_when_free(self, until: float) -> None:
+        """SQLite's own waiting sleeps for up to 100 ms at a time, while a write of another process
+        takes two, and gives nobody a turn who comes back late."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return self._begin(_BEGIN)
+            except DatabaseBusy:
+                if time.monotonic() + pause > until:
+                    raise
+            time.sleep(pause)
+            pause = min(1.5 * pause, _LAST_PAUSE)
 
     def commit(self) -> None:
         """Commit the write transaction. Raises what its failure means; then roll back."""
@@ -159,6 +206,7 @@ class Lane:
         """Close the connections of every thread, when none of them reads any more."""
         for opened in list(self._all):
             opened.close()
+        self.close()
 
     def _begin(self, sql: Sql) -> None:
         if self.in_transaction:
@@ -171,11 +219,6 @@ class Lane:
         if opened is None or not opened.writes:
             raise RuntimeError("rows are changed in a write transaction only")
 
-    def _set_patience(self, seconds: float) -> None:
-        milliseconds = max(1, round(seconds * 1000))
-        name = "PRAGMA busy_timeout =" if self._is_sqlite else "SET lock_timeout ="
-        self._run(Sql(f"{name} {milliseconds}"), ())
-
     def _run(self, sql: Sql, parameters: Sequence[Any], again: bool = True) -> Any:
         text = sql.qmark if self._is_sqlite else sql.format
         in_transaction = False
@@ -185,27 +228,33 @@ class Lane:
             opened.cursor.execute(text, parameters)
             return opened.cursor
         except self._engine.dialect.loaded_dbapi.Error as error:
-            failure = engines.failure_of(error)
-            if isinstance(error, self._engine.dialect.loaded_dbapi.IntegrityError):
-                raise ConstraintViolated(engines.constraint_of(error)) from error
-            if failure is None:
+            # Once more on a fresh connection: cheaper than asking before every read.
+            if not in_transaction and self._closed_for(error) and again:
+                return self._run(sql, parameters, again=False)
+            if engines.failure_of(error) is None:
                 raise
-            if not in_transaction:
-                self.close()
-                # Once more on a fresh connection: cheaper than asking before every read.
-                if isinstance(failure, DatabaseUnavailable) and again:
-                    return self._run(sql, parameters, again=False)
-            raise failure from error
+            # Not kept in a variable: a cycle of it and its frame would keep the connection.
+            raise engines.failure_of(error) or error from error
 
-    def _mine(self) -> _Opened:
-        opened: _Opened | None = getattr(self._local, "opened", None)
-        if opened is None or opened.pid != os.getpid():
-            connection = self._open()
-            # psycopg: a binary cursor brings bytea over unescaped.
-            options = {} if self._is_sqlite else {"binary": True}
-            opened = _Opened(connection, connection.cursor(**options))
-            self._local.opened = opened
-            self._all.add(opened)
+    def _closed_for(self, error: Exception) -> bool:
+        """Close the connection where that may help; whether it was lost."""
+        failure = engines.failure_of(error)
+        if failure is not None and not isinstance(failure, DatabaseBusy):
+            self.close()
+        return isinstance(failure, DatabaseUnavailable)
+
+    def _mine(self) -> Connection:
+        opened: Connection | None = getattr(self._local, "opened", None)
+        if opened is None or not opened.usable:
+            opened = self._local.opened = self._connect()
+        return opened
+
+    def _connect(self) -> Connection:
+        connection = self._open()
+        # psycopg: a binary cursor brings bytea over unescaped.
+        options = {} if self._is_sqlite else {"binary": True}
+        opened = Connection(connection, connection.cursor(**options))
+        self._all.add(opened)
         return opened
 
     def _open(self) -> Any:

@@ -53,7 +53,7 @@ def upgrade(app: Flask) -> None:
             check_purpose_keys()
         finally:
             own.engine.dispose()  # with it goes the advisory lock, whatever happened
-            own.lane.close()
+            own.lane.close_all()
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def check(app: Flask) -> None:
         found = problems(app)
     with app.app_context():
         database().engine.dispose()
-        database().lane.close()
+        database().lane.close_all()
     if found:
         raise StartError(found)
 

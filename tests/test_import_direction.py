@@ -26,6 +26,7 @@ LEVELS = (
         "setting_sources",
         "setting_values",
         "triggers",
+        "writer",
     },
     {"answers", "envelope", "errors", "http", "incoming", "openapi", "problems", "strict_json"},
     {"auth", "books", "changes", "contacts", "pages", "users"},

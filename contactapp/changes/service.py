@@ -88,9 +88,12 @@ def next_head(chain_key: bytes, previous: bytes, row: dict[str, Any]) -> bytes:
 def changed_fields(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
     """The names of the top-level fields that differ, sorted. Custom fields count as one, because
     their keys are the user's own words and this column is not sealed."""
-    old, new = before or {}, after or {}
+    if before is None or after is None:
+        return sorted(n for n, value in (before or after or {}).items() if value is not None)
     return sorted(
-        name for name in old.keys() | new.keys() if _text(old.get(name)) != _text(new.get(name))
+        name
+        for name in before.keys() | after.keys()
+        if _text(before.get(name)) != _text(after.get(name))
     )
 
 

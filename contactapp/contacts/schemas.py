@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 from ..incoming import Problem
 from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
@@ -33,7 +34,7 @@ class Line(fields.String):
         if len(value) > 4 * self.maximum:  # normalising long runs of marks takes quadratic time
             raise ValidationError(self._too_long())
         text = unicodedata.normalize("NFC", value).strip()
-        if any(unicodedata.category(c) == "Cc" for c in text):
+        if _CONTROL.search(text):
             raise ValidationError(Problem("invalid_text", "Contains control characters."))
         return text or None
 
@@ -95,7 +96,7 @@ class CustomFields(fields.Dict):
 def _custom_problem(key: str, value: Any) -> Problem | None:
     if not 1 <= len(key) <= _MAX_CUSTOM_KEY:
         return Problem("invalid_key", f"A key has 1 to {_MAX_CUSTOM_KEY} characters.")
-    if any(unicodedata.category(c) == "Cc" for c in key):
+    if _CONTROL.search(key):
         return Problem("invalid_key", "The key contains control characters.")
     if isinstance(value, str) and len(value) > _MAX_CUSTOM_TEXT:
         return Problem("too_long", f"At most {_MAX_CUSTOM_TEXT} characters.")

@@ -11,8 +11,10 @@ from ..actor import Actor, Book
 from ..answers import CursorSeal
 from ..books.service import views
 from ..changes.service import ChangeLog
+from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
+from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .listing import Page, page_of
@@ -63,27 +65,24 @@ def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
     return row.version, row.body
 
 
-@write_transaction
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
-    card = _whole(fields)
+    card, uid = _whole(fields), str(uuid.uuid4())
+    # Sealed before the transaction: every other writer waits for what is done in it.
+    sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
+    return Stored(_insert(actor, book, uid, card, sealed), card)
+
+
+@write_transaction
+def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Meta:
     log = ChangeLog(actor, book)
     take_contacts(book.owner_id, 1)
-    uid = str(uuid.uuid4())
-    row = {
-        "uid": uid,
-        "book_id": book.id,
-        "version": 1,
-        "sealed": _sealed(log, book, uid, card),
-        "created_at": log.now,
-        "updated_at": log.now,
-        "created_by": actor.user_id,
-        "updated_by": actor.user_id,
-    }
-    contact_id = lane().insert("contact", row)
-    log.append("contact", contact_id, "create", 1, None, card)
     by = actor.user_id
-    return Stored(Meta(contact_id, uid, book.id, 1, log.now, log.now, by, by), card)
+    row = Meta(0, uid, book.id, 1, log.now, log.now, by, by)._asdict()
+    del row["id"]
+    contact_id = lane().insert("contact", {**row, "sealed": sealed})
+    log.append("contact", contact_id, "create", 1, None, card)
+    return Meta(contact_id, **row)
 
 
 @write_transaction
@@ -124,7 +123,12 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
-    changed = (_sealed(log, book, meta.uid, card), meta.version, meta.updated_at, meta.updated_by)
+    changed = (
+        _sealed(log.cipher, book, meta.uid, card),
+        meta.version,
+        meta.updated_at,
+        meta.updated_by,
+    )
     lane().run(_STORE, (*changed, book.id, meta.id))
     log.append("contact", meta.id, "update", meta.version, found.card, card)
     return Stored(meta, card)
@@ -150,8 +154,8 @@ def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> St
     return Stored(meta, orjson.loads(plaintext))
 
 
-def _sealed(log: ChangeLog, book: Book, uid: str, card: dict[str, Any]) -> bytes:
-    return log.cipher.seal(orjson.dumps(card), *_place(book, uid))
+def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
+    return cipher.seal(orjson.dumps(card), *_place(book, uid))
 
 
 def _place(book: Book, uid: str) -> tuple[object, ...]:

@@ -10,10 +10,11 @@ import pytest
 
 import contactapp
 from contactapp import errors
-from contactapp.database import Sql, database, lane
+from contactapp.database import database, lane
 from contactapp.errors import CODES, AppError
 from tests.http.conftest import SECRET
 from tests.support.cast import Cast, refused
+from tests.support.stored import tell_writer
 
 SOURCE = Path(contactapp.__file__).parent
 TABLE = SOURCE.parent / "docs" / "errors.md"
@@ -135,7 +136,8 @@ def write_protect(app, on):
     """As a standby or a disk mounted read-only is; reading goes on."""
     with app.app_context():
         if database().is_sqlite:
-            lane().all(Sql(f"PRAGMA query_only = {on}"))
+            if on == "on":  # a failed BEGIN closes the connection, and its settings go with it
+                tell_writer(app, "query_only = on")
             return
         name = database().engine.url.database
         value = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}'
@@ -161,16 +163,14 @@ def test_a_database_that_takes_no_writes_is_507(stuck):
 # DU-4
 def test_a_full_sqlite_file_is_507_and_recovers(new_app):
     alice = Cast(new_app("sqlite")).alice
-    with alice.app.app_context():
-        lane().one(Sql("PRAGMA max_page_count = 1"))
+    tell_writer(alice.app, "max_page_count = 1")
     large = {"first_name": "Ada", "additional_info": "x" * 5000}
     answers = [alice.post("/contacts", json=large) for _ in range(9)]
     refused(answers[-1], 507, "storage_full")
     assert int(answers[-1].headers["Retry-After"]) > 0
     kept = alice.get("/contacts").json["total"]
     assert kept == sum(answer.status_code == 201 for answer in answers)
-    with alice.app.app_context():
-        lane().one(Sql("PRAGMA max_page_count = 1000000"))
+    tell_writer(alice.app, "max_page_count = 1000000")
     alice.contact(**large)
 
 

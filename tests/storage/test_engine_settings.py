@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 
 from contactapp import engine as engines
 from contactapp import startup
-from contactapp.database import Sql, database, lane
+from contactapp.database import Sql, database, lane, write_transaction
 
 PRAGMAS = {
     "journal_mode": "wal",
@@ -64,6 +64,18 @@ def test_each_pooled_connection_is_durable(app, engine):
     finally:
         for connection in held:
             connection.close()
+
+
+# DU-2
+def test_the_connection_of_a_write_is_durable(app, engine):
+    @write_transaction
+    def write():
+        return [lane().one(Sql(question))[0] for question in asked(engine)]
+
+    # A writer waits for SQLite's lock in a loop of its own, up to the same time.
+    wanted = {**expected(engine), **({"busy_timeout": 0} if engine == "sqlite" else {})}
+    with app.app_context():
+        assert dict(zip(expected(engine), write(), strict=True)) == wanted
 
 
 # DU-2

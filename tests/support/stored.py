@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contactapp.database import Sql, lane, write_transaction
+from contactapp.database import Sql, database, lane, write_transaction
 
 _CONTACT = Sql("SELECT * FROM contact WHERE id = ?")
 _USER = Sql("SELECT * FROM users WHERE id = ?")
@@ -53,3 +53,9 @@ def set_user(app, user_id, **columns):
 
     with app.app_context():
         change()
+
+
+def tell_writer(app, pragma):
+    """Change a setting of the connection on which this process writes to SQLite."""
+    with app.app_context():
+        return database().writer._connection.cursor.execute(f"PRAGMA {pragma}").fetchall()
