@@ -71,7 +71,7 @@ class Envelope:
         environ["contactapp.headers"] = own
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            present = {name for name, _ in headers}
+            present = {name for name, _ in (*headers, *own)}
             own.extend(pair for pair in _UNLESS_SET if pair[0] not in present)
             if environ["wsgi.url_scheme"] == "https":
                 own.append(_HSTS)

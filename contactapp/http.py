@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from flask import g, request
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, missing, validate
 from werkzeug.routing import BaseConverter
 
 from .actor import Actor
@@ -105,6 +105,11 @@ class Blueprint(SmorestBlueprint):
     ) -> Callable[[View], View]:
         """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
         instance = schema()
+        # Where nothing is required or filled in, marshmallow need not visit what is absent.
+        instance.partial = not any(
+            field.required or field.load_default is not missing
+            for field in instance.fields.values()
+        )
         form_instance = form() if form else None
 
         def decorate(view: View) -> View:

@@ -14,7 +14,7 @@ from ..books.view import BookView, Order
 from .filters import HAYSTACK, haystack_of
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row
-from .search import matched_in
+from .search import matched_in, needles_of
 
 BY_ID = ("id",)
 
@@ -85,8 +85,8 @@ def page_of(
         cursor = seal.seal(_values(rows[-1], sort), listing)
     places: Callable[[Row], list[str]] | None = None
     if searched:
-        texts, wanted = view.column(HAYSTACK, haystack_of), query["q"]
-        places = lambda row: matched_in(texts[row.id], wanted, row.card)  # noqa: E731
+        texts, needles = view.column(HAYSTACK, haystack_of), needles_of(query["q"])
+        places = lambda row: matched_in(texts[row.id], needles, row.card)  # noqa: E731
     return Page(rows, cursor, len(ids), query.get("fields_"), places)
 
 
@@ -127,6 +127,8 @@ def order_by(sort: tuple[str, ...]) -> Callable[[BookView[Row]], Order[Row]]:
 
 def _values(row: Row, sort: tuple[str, ...]) -> list[Any]:
     """What a cursor remembers of a row: its sort values, cut to what decides, and its id."""
+    if sort == BY_ID:
+        return [row.id, row.id]  # every page needs it, and need not read the blob
     values = row.values(tuple(name.removeprefix("-") for name in sort))
     return [*(v[:SORTED_CHARACTERS] if isinstance(v, str) else v for v in values), row.id]
 

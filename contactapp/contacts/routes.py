@@ -13,6 +13,8 @@ from ..answers import (
     list_tag,
     next_link,
     no_content,
+    not_modified,
+    own_path,
     version_tag,
 )
 from ..http import Blueprint, actor, versioned
@@ -28,9 +30,7 @@ contacts = Blueprint("contacts", __name__, description="The contacts of an addre
 @contacts.response(200, ContactPage)
 def list_contacts(query: dict[str, Any]) -> Response:
     """List the contacts of the book"""
-    head, page = service.list_contacts(actor(), query)
-    tag = list_tag(head, request.query_string, b"%d" % actor().user_id)  # cursors are the user's
-    return conditional(tag, page.body, next_link(page.next_cursor))
+    return _page(query)
 
 
 @contacts.route("/contacts/search")
@@ -38,8 +38,21 @@ def list_contacts(query: dict[str, Any]) -> Response:
 @contacts.response(200, SearchPage)
 def search_contacts(query: dict[str, Any]) -> Response:
     """Find contacts by words in any field"""
-    head, page = service.list_contacts(actor(), query, searched=True)
-    tag = list_tag(head, b"search", request.query_string, b"%d" % actor().user_id)
+    return _page(query, searched=True)
+
+
+def _page(query: dict[str, Any], *, searched: bool = False) -> Response:
+    """The tag names the book's state and the request, cursors being the user's, so who has the
+    page of the state that the guard saw is told so without the book being opened."""
+    who = actor()
+    about = (b"search" if searched else b"", request.query_string, b"%d" % who.user_id)
+    tag = list_tag(who.book.head, *about)
+    unchanged = not_modified(tag)
+    if unchanged is not None:
+        return unchanged
+    head, page = service.list_contacts(who, query, searched=searched)
+    if head != who.book.head:  # somebody wrote since
+        tag = list_tag(head, *about)
     return conditional(tag, page.body, next_link(page.next_cursor))
 
 
@@ -51,7 +64,8 @@ def create_contact(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Add a contact"""
     stored = service.create_contact(actor(), actor().book, fields)
     book = f"?book={query['book']}" if "book" in query else ""
-    location = f"{request.script_root}{request.path.rstrip('/')}/{stored.meta.id}{book}"
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    location = f"{own_path(asked).rstrip('/')}/{stored.meta.id}{book}"
     return _contact(stored, 201, {"Location": location})
 
 

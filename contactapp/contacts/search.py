@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .card import display_name
@@ -142,13 +141,23 @@ def number_of(text: str) -> Number:
     return Number(digits, "0" + digits[_country_code_length(digits) :])
 
 
+def needles_of(wanted: tuple[Term, ...]) -> tuple[str, ...]:
+    """What the terms are looked for as, each once."""
+    return tuple({needle: None for term in wanted for needle in term.needles})
+
+
 def matched_in(
-    text: str, wanted: tuple[Term, ...], card: Callable[[], dict[str, Any]]
+    text: str, needles: tuple[str, ...], card: Callable[[], dict[str, Any]]
 ) -> list[str]:
-    """The fields in which a haystack has any of the terms."""
+    """The fields in which a haystack has any of the needles."""
     count = (text.count("\n") + 1) // 3
-    found = _lines_with(wanted).finditer(text)
-    places = sorted({text.count("\n", 0, match.start()) % count for match in found})
+    found = set()
+    for needle in needles:
+        line = 0
+        for before in text.split(needle)[:-1]:  # a third of the time of looking for one by one
+            line += before.count("\n")
+            found.add(line % count)
+    places = sorted(found)
     if not places or places[-1] < len(FIELDS):
         return [FIELDS[place] for place in places]
     names = [*FIELDS, *(f"custom_fields.{key}" for key in card().get("custom_fields", _NO_CUSTOM))]
@@ -159,13 +168,6 @@ def phone_lines(phone: str) -> str:
     """The lines of a phone number in a haystack."""
     folded = fold(phone)
     return f"{_phone_line(folded)}\n{folded}"
-
-
-@lru_cache(maxsize=256)
-def _lines_with(wanted: tuple[Term, ...]) -> re.Pattern[str]:
-    """One match per line that has any of the terms."""
-    needles = (re.escape(needle) for term in wanted for needle in term.needles)
-    return re.compile(f"(?:{'|'.join(needles)})[^\n]*")
 
 
 def _has_any(line: str, needles: Iterable[str]) -> bool:
