@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from . import load, machine, other, plot, proofs, seed, servers, table
 from .field import ENGINES, Field, constant_path, is_ours
-from .rows import ROWS, SIGN_IN_CONNECTIONS, Row, chosen
+from .rows import ROWS, SIGN_IN_CONNECTIONS, Row, chosen, together
 from .samples import CEILING, Sample, Samples
 
 
@@ -104,22 +104,26 @@ def measure_all(field: Field, plan: Plan, progress: Progress) -> Samples:
     """Every row at every number of connections."""
     samples = Samples()
     names = [CEILING, *field.seeded]
-    pairs = [
-        (row, count)
-        for row in plan.rows
+    steps = [
+        (rows, count)
+        for rows in together(plan.rows)
         for count in plan.connections
-        if row.key != "sign-in" or count <= SIGN_IN_CONNECTIONS
+        if rows[0].key != "sign-in" or count <= SIGN_IN_CONNECTIONS
     ]
-    for done, (row, connections) in enumerate(pairs, 1):
-        for name in names:  # every worker opens the book before it counts
-            warm(field, row, name)
+    for done, (rows, connections) in enumerate(steps, 1):
+        for row in rows:
+            for name in names:  # every worker opens the book before it counts
+                warm(field, row, name)
         for _ in range(plan.rounds):
-            for name in names:
-                sample = measure(field, row, connections, name, plan.seconds)
-                if sample:
-                    samples.add(row.key, connections, name, sample)
-        ratios = (f"{n} {samples.cpu_ratio(row.key, connections, n) or 0:.2f}" for n in names[1:])
-        progress.say(f"{done}/{len(pairs)} {row.label}, {connections}: × " + ", ".join(ratios))
+            for row in rows:
+                for name in names:
+                    sample = measure(field, row, connections, name, plan.seconds)
+                    if sample:
+                        samples.add(row.key, connections, name, sample)
+        for row in rows:
+            found = ((n, samples.cpu_ratio(row.key, connections, n)) for n in names[1:])
+            ratios = ", ".join(f"{n} {ratio:.2f}" for n, ratio in found if ratio)
+            progress.say(f"{done}/{len(steps)} {row.label}, {connections}: × {ratios}")
     return samples
 
 

@@ -1,6 +1,7 @@
 """Figures from inside a process that has the measured server's settings; prints one JSON line.
 
-`durability`; `view BOOK`, the time of a cold view and its bytes per contact;
+`durability`; `view BOOK`, the time of a cold view and its bytes per contact; `query BOOK`, the
+slowest of some queries on a warm view;
 `refresh BOOK URL CONTACT TOKEN`, the time to follow a write of the running server.
 """
 
@@ -12,19 +13,35 @@ import statistics
 import sys
 import time
 import tracemalloc
+from typing import Any
 
 import requests
 from flask import Flask
 
 from contactapp import create_app
 from contactapp.actor import Book
+from contactapp.answers import CursorSeal
 from contactapp.books.service import views
 from contactapp.config import load
+from contactapp.contacts.listing import page_of
+from contactapp.contacts.queries import ListQuery
 from contactapp.database import Sql, database, lane, write_transaction
+from contactapp.incoming import parsed_query
 
 _BOOK = Sql(
     "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
     "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
+)
+LIST = ListQuery()
+QUERIES = (
+    b"limit=20",
+    b"limit=20&sort=-company,first_name",
+    b"limit=20&sort=name&q=anna",
+    b"limit=20&q=%2249+151%22+ltd",
+    b"limit=20&q=nowhere",
+    b"limit=20&company_like=wind&birthday_month=6",
+    b"limit=20&has=phone,birthday&sort=-updated_at",
+    b"limit=20&custom.floor_min=2",
 )
 TIMES = 7
 WRITES = 25
@@ -58,16 +75,42 @@ def cold_seconds(app: Flask, book_id: int) -> float:
 
 
 def bytes_per_contact(app: Flask, book_id: int) -> float:
-    """What stays allocated after the view was made, per contact."""
+    """What stays allocated, per contact, when every row was served and the book was searched,
+    sorted by name and filtered."""
     with app.app_context():
         book = _book(book_id)
         gc.collect()
         tracemalloc.start()
         view = views().current(book)
+        for query in QUERIES:
+            _answer(book, query)
+        for row in view.rows.values():
+            assert row.body
         gc.collect()
         grown, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return grown / len(view)
+
+
+def _answer(book: Book, query: bytes) -> bytes:
+    """The body of a list, as its route makes it."""
+    seal = CursorSeal(book.owner_id, book.id)
+    return page_of(views().current(book), parsed_query(LIST, query), seal).body()
+
+
+def slowest_query(app: Flask, book_id: int) -> dict[str, Any]:
+    """The median time of each query on a warm view: the longest one."""
+    with app.app_context():
+        book, medians = _book(book_id), {}
+        for query in QUERIES:
+            taken = []
+            for _ in range(TIMES):
+                start = time.perf_counter()
+                _answer(book, query)
+                taken.append(time.perf_counter() - start)
+            medians[query.decode()] = statistics.median(taken)
+        slowest = max(medians, key=lambda query: medians[query])
+        return {"query": slowest, "seconds": medians[slowest]}
 
 
 def refresh_seconds(book_id: int, url: str, contact: str, token: str) -> float:
@@ -87,13 +130,15 @@ def refresh_seconds(book_id: int, url: str, contact: str, token: str) -> float:
     return statistics.median(taken)
 
 
-def main(figure: str, *arguments: str) -> dict[str, str] | dict[str, float]:
+def main(figure: str, *arguments: str) -> dict[str, Any]:
     """The figure asked for."""
     app = create_app(load())
     if figure == "view":
         book_id = int(arguments[0])
         cold = statistics.median(cold_seconds(create_app(load()), book_id) for _ in range(TIMES))
         return {"cold": cold, "bytes": bytes_per_contact(app, book_id)}
+    if figure == "query":
+        return slowest_query(app, int(arguments[0]))
     with app.app_context():
         if figure == "refresh":
             return {"refresh": refresh_seconds(int(arguments[0]), *arguments[1:])}

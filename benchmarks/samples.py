@@ -90,7 +90,7 @@ def verdicts(samples: Samples, rows: tuple[Row, ...]) -> list[Verdict]:
                 made.append(Verdict(label, f"≤ {most} ×", f"{ratio:.2f} ×", ratio <= most))
             names = f"contactapp-{engine}", f"reference-{engine}"
             rate = samples.rate_ratio(row.key, middle, *names)
-            if row.faster and rate:
+            if row.faster and engine in row.faster_on and rate:
                 label = f"{row.label}, {engine}: requests/s to the reference"
                 target = f"≥ {row.faster:g} ×"
                 made.append(Verdict(label, target, f"{rate:.1f} ×", rate >= row.faster))

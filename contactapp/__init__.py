@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from . import openapi, problems
+from .answers import build
 from .auth import guard, tokens
 from .auth.passwords import HashingBusy, PasswordHasher, usable_cores
 from .auth.routes import auth
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def configure_http(app: Flask, settings: Settings) -> None:
     """Routing and body limits, and the envelope around every answer."""
+    build()  # of the program that was started, whatever is installed over it later
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # merging answers with a redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -49,15 +49,17 @@ def conditional(
     etag: str, body: Callable[[], bytes], headers: dict[str, str] | None = None
 ) -> Response:
     """The answer with its strong ETag, or 304 and no body where If-None-Match names it."""
-    return not_modified(etag) or answer(body(), 200, {"ETag": etag, **(headers or {})})
+    unchanged = not_modified(etag, star=True)
+    return unchanged or answer(body(), 200, {"ETag": etag, **(headers or {})})
 
 
-def not_modified(etag: str) -> Response | None:
-    """304 where If-None-Match names the tag or is `*`."""
+def not_modified(etag: str, *, star: bool) -> Response | None:
+    """304 where If-None-Match names the tag or, with `star`, is `*`: that holds for whatever there
+    is, so a request must have been found good before."""
     offered = request.environ.get("HTTP_IF_NONE_MATCH")
-    if not offered or (etag not in offered and offered.strip() != "*"):
+    if not offered:
         return None
-    if etag not in _WEAK.sub("", offered).split(",") and offered.strip() != "*":
+    if etag not in _WEAK.sub("", offered).split(",") and not (star and offered.strip() == "*"):
         return None
     _add({"ETag": etag})
     response = Response(status=304)

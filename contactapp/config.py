@@ -104,7 +104,7 @@ SETTINGS = (
     Setting("SESSION_SECONDS", str(90 * DAY), values.whole_number(1, 3650 * DAY),
             "a session ends after so long in any case"),
     Setting("MAX_BODY_BYTES", str(2**20), values.whole_number(1024, 2**30), "largest request body"),
-    Setting("VIEW_CACHE_MB", "64", values.whole_number(1, 2**20),
+    Setting("VIEW_CACHE_MB", "256", values.whole_number(1, 2**20),
             "memory per process for opened address books, in MiB"),
     Setting("BUSY_TIMEOUT_SECONDS", "5", values.whole_number(5, 600),
             "how long a write waits for another one on SQLite"),

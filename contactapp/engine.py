@@ -79,6 +79,8 @@ def failure_of(error: BaseException | None) -> Exception | None:
         return DatabaseFull("the database cannot be written")
     if name.startswith("SQLITE_CANTOPEN") or (state or "")[:2] in {"08", "57", "53"}:
         return DatabaseUnavailable("the database is not reachable")
+    if state in {"25P03", "25P04"}:  # it ended a session that was idle, or long, in a transaction
+        return DatabaseUnavailable("the database is not reachable")
     # psycopg reports a lost, refused or unresolved connection without a state.
     lost = {"OperationalError", "ConnectionTimeout", "InterfaceError"}
     kind = type(error)
@@ -155,8 +157,8 @@ def use_wal(connection: Any, patience: float) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > give_up or not isinstance(failure_of(error), DatabaseBusy):
                 raise
         time.sleep(0.002)
 

@@ -105,9 +105,12 @@ class Blueprint(SmorestBlueprint):
     ) -> Callable[[View], View]:
         """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
         instance = schema()
-        # Where nothing is required or filled in, marshmallow need not visit what is absent.
+        # Where nothing is required or filled in, marshmallow need not visit what is absent. What
+        # is nested would be told the same.
         instance.partial = not any(
-            field.required or field.load_default is not missing
+            field.required
+            or field.load_default is not missing
+            or isinstance(field, fields.Nested | fields.List)
             for field in instance.fields.values()
         )
         form_instance = form() if form else None

@@ -1,4 +1,5 @@
-"""The lane: autocommit driver connections, one per thread and process, to read and to write on.
+"""The lane: autocommit driver connections, one per thread and process, to read and to write on;
+on SQLite a process writes on one that its threads take turns on (see `writer`).
 
 SQLAlchemy is not in between: its connection costs a read 80 µs, its session a write 300 µs, where
 BEGIN and COMMIT cost 13 on SQLite.
@@ -45,7 +46,7 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.0003, 0.005  # seconds between two tries to get SQ
 
 
 class Connection:
-    """A driver's connection and its cursor; closed with the thread that reads on it."""
+    """A driver's connection and its cursor; closed when nobody refers to it any more."""
 
     def __init__(self, connection: Any, cursor: Any) -> None:
         self.connection = connection
@@ -126,21 +127,16 @@ class Lane:
         opened: Connection | None = getattr(self._local, "opened", None)
         return opened is not None and opened.in_transaction and opened.usable
 
-    def writing(self, connection: Connection | None) -> Connection:
-        """Have this thread use a connection that threads take turns on to write, opened anew
-        where it must be, until `reading`."""
-        if connection is None or not connection.usable:
-            connection = self._connect()
-            # Waiting for the lock is up to `begin`.
-            connection.cursor.execute("PRAGMA busy_timeout = 0").fetchall()
-        self._local.own = getattr(self._local, "opened", None)
-        self._local.opened = connection
-        return connection
+    def writing(self, connection: Connection | None) -> None:
+        """Have this thread use a connection that threads take turns on to write, or another if
+        that is not usable, until `reading`."""
+        self._local.own, self._local.opened = getattr(self._local, "opened", None), connection
 
-    def reading(self) -> None:
-        """Have this thread use its own connection again."""
-        self._local.opened = getattr(self._local, "own", None)
-        self._local.own = None
+    def reading(self) -> Connection | None:
+        """Have this thread use its own connection again; the one that it wrote on."""
+        written = self._local.opened
+        self._local.opened, self._local.own = self._local.own, None
+        return written
 
     def begin(self, patience: float = 0.0) -> None:
         """Begin a write transaction, waiting up to `patience` seconds for SQLite's write lock."""
@@ -153,6 +149,7 @@ class Lane:
     def _begin_when_free(self, until: float) -> None:
         """SQLite's own waiting sleeps for up to 100 ms at a time, while a write of another process
         takes two, and gives nobody a turn who comes back late."""
+        self._run(_BUSY_AT_ONCE, ())
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -215,8 +212,7 @@ class Lane:
         self._local.opened.in_transaction = True
 
     def _must_write(self) -> None:
-        opened = getattr(self._local, "opened", None)
-        if opened is None or not opened.writes:
+        if not self.in_transaction or not self._local.opened.writes:
             raise RuntimeError("rows are changed in a write transaction only")
 
     def _run(self, sql: Sql, parameters: Sequence[Any], again: bool = True) -> Any:
@@ -229,15 +225,15 @@ class Lane:
             return opened.cursor
         except self._engine.dialect.loaded_dbapi.Error as error:
             # Once more on a fresh connection: cheaper than asking before every read.
-            if not in_transaction and self._closed_for(error) and again:
+            if not in_transaction and self._was_lost(error) and again:
                 return self._run(sql, parameters, again=False)
             if engines.failure_of(error) is None:
                 raise
             # Not kept in a variable: a cycle of it and its frame would keep the connection.
-            raise engines.failure_of(error) or error from error
+            raise engines.failure_of(error) from error  # type: ignore[misc]
 
-    def _closed_for(self, error: Exception) -> bool:
-        """Close the connection where that may help; whether it was lost."""
+    def _was_lost(self, error: Exception) -> bool:
+        """Whether the connection was; it is closed then, as after all but a busy database."""
         failure = engines.failure_of(error)
         if failure is not None and not isinstance(failure, DatabaseBusy):
             self.close()

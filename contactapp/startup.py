@@ -85,7 +85,7 @@ def _one_at_a_time(own: Database) -> Iterator[None]:
 def problems(app: Flask) -> list[str]:
     """What keeps this application from serving: engine settings, migrations, triggers, keys.
 
-    Asked on the read lane, so that it waits for no writer.
+    Asked on a reading connection, so that it waits for no writer.
     """
     with app.app_context():
         own = database()

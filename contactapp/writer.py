@@ -8,6 +8,7 @@ whole (a savepoint) and answered only when it is on the disk.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -20,6 +21,8 @@ from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable, RetryTra
 from .lane import Connection, Lane, Sql
 
 R = TypeVar("R")
+
+log = logging.getLogger("contactapp")
 
 _TRIES = 2
 _LARGEST = 32  # writes that share one commit; other processes wait for all of them
@@ -65,18 +68,20 @@ class _Group:
         self._ended = threading.Event()
         self._failure: DatabaseFailure | None = None
 
-    def end(self, failure: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
         """Tell every member how the commit went."""
-        if failure is not None and not isinstance(failure, DatabaseFailure):
-            failure = DatabaseUnavailable("the commit that this write was to share was undone")
-        self._failure = failure
+        if isinstance(error, DatabaseFailure):
+            self._failure = error
+        elif error is not None:
+            log.error("a shared commit failed: %s", type(error).__name__)
+            self._failure = DatabaseUnavailable("the commit that this write shared was undone")
         self._ended.set()
 
     def wait(self) -> None:
         """Return when the group is on the disk; raise why it is not."""
         self._ended.wait()
         if self._failure is not None:
-            raise copy(self._failure) from self._failure
+            raise copy(self._failure)
 
 
 class SqliteWriter:
@@ -99,8 +104,14 @@ class SqliteWriter:
 
     def write(self, call: Callable[[], R]) -> R:
         """See Writer."""
-        with self._turn() as group:
-            result = call()
+        group = None
+        try:
+            with self._turn() as group:
+                result = call()
+        except Exception:
+            if group is not None and group.size:
+                group.wait()  # what this call was refused for may be what the others wrote
+            raise
         group.wait()
         return result
 
@@ -109,28 +120,25 @@ class SqliteWriter:
         until = time.monotonic() + self._patience
         self._take_turn()
         try:
-            self._connection = self._lane.writing(self._connection)
+            self._lane.writing(self._connection)
+            group = self._join(until - time.monotonic())
             try:
-                group = self._join(until - time.monotonic())
-                try:
-                    yield group
-                    if group.size:
-                        self._lane.run(_RELEASE, ())
-                except BaseException as error:
-                    self._undo(group, error)
-                    raise
-                group.size += 1
-            finally:
-                self._pass_on()
+                yield group
+                if group.size:
+                    self._lane.run(_RELEASE, ())
+            except BaseException as error:
+                self._undo(group, error)
+                raise
+            group.size += 1
         finally:
-            self._lane.reading()
+            self._end_turn()
 
     def _take_turn(self) -> None:
-        go = threading.Event()
         with self._mutex:
             if not self._taken:
                 self._taken = True
                 return
+            go = threading.Event()
             self._queue.append(go)
         if go.wait(self._patience):
             return
@@ -139,6 +147,23 @@ class SqliteWriter:
                 return
             self._queue.remove(go)
         raise DatabaseBusy("the writers of this process queue for longer than we wait")
+
+    def _end_turn(self) -> None:
+        """Give the turn to the next, having committed where nobody is there to do so."""
+        with self._mutex:
+            full = self._group is not None and self._group.size >= _LARGEST
+            next_ = self._queue.popleft() if self._queue and not full else None
+        try:
+            if next_ is None:
+                self._commit()
+        finally:
+            self._connection = self._lane.reading()
+            with self._mutex:
+                if next_ is None and self._queue:
+                    next_ = self._queue.popleft()
+                self._taken = next_ is not None
+            if next_ is not None:
+                next_.set()
 
     def _join(self, patience: float) -> _Group:
         if self._group is None:
@@ -161,28 +186,15 @@ class SqliteWriter:
         self._group = None
         self._lane.rollback()
 
-    def _pass_on(self) -> None:
-        """Give the turn to the next, having committed where nobody is there to do so."""
-        while True:
-            with self._mutex:
-                full = self._group is not None and self._group.size >= _LARGEST
-                if self._queue and not full:
-                    self._queue.popleft().set()
-                    return
-                if self._group is None:
-                    self._taken = False
-                    return
-            self._commit()
-
     def _commit(self) -> None:
         group, self._group = self._group, None
-        assert group is not None
+        if group is None:
+            return
+        failure: BaseException | None = None
         try:
             self._lane.commit()
         except BaseException as error:
+            failure = error
             self._lane.rollback()
-            group.end(error)
-            if not isinstance(error, DatabaseFailure):
-                raise
-        else:
-            group.end(None)
+        finally:
+            group.end(failure)

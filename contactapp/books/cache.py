@@ -79,7 +79,9 @@ class ViewCache(Generic[R]):
         if view is not None:
             return view
         with self._turns[book.id % _TURNS]:
-            view = self._followed(book) or self._loaded(book)
+            view = self._followed(book)
+            if view is None:
+                view = self._loaded(book)
             self._keep(book.id, view)
         return view
 

@@ -47,7 +47,7 @@ def _page(query: dict[str, Any], *, searched: bool = False) -> Response:
     who = actor()
     about = (b"search" if searched else b"", request.query_string, b"%d" % who.user_id)
     tag = list_tag(who.book.head, *about)
-    unchanged = not_modified(tag)
+    unchanged = not_modified(tag, star=False)
     if unchanged is not None:
         return unchanged
     head, page = service.list_contacts(who, query, searched=searched)

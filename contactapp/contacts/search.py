@@ -97,7 +97,8 @@ def terms(query: str) -> tuple[Term, ...]:
     """The words and quoted phrases of a query; a contact must have every one."""
     parts = _TERM.findall(query.translate(_QUOTES))
     wanted = (" ".join((phrase or word).split()) for phrase, word in parts)
-    return tuple(term(part) for part in wanted if part)
+    found = (term(part) for part in wanted if part)
+    return tuple(term for term in found if any(term.needles))  # bare marks fold to nothing
 
 
 def term(part: str) -> Term:

@@ -59,7 +59,7 @@ def list_contacts(
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
     """A live contact's version and JSON. A book that is not in memory is not loaded for it."""
     view = views().peek(actor.book)
-    row = view.get(contact_id) if view else views().open_one(actor.book, contact_id)
+    row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
     return row.version, row.body

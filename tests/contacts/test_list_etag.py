@@ -89,3 +89,26 @@ def test_an_object_read_from_the_view_is_as_new_as_the_list(alice, elsewhere):
     at(alice, elsewhere).delete(path)
     assert alice.get(path).status_code == 404
     assert alice.get("/contacts").json["total"] == 0
+
+
+def test_a_tag_is_answered_304_by_an_instance_that_has_not_opened_the_book(alice, app, new_app):
+    alice.contact(nickname="old")
+    tag = tag_of(alice)
+    other = at(alice, new_app(*_engine_and_url(app)))
+    views = other.app.extensions["contactapp.views"]
+    answer = other.get("/contacts", headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+    assert views.opened == 0
+    assert other.get("/contacts").headers["ETag"] == tag
+    assert views.opened == 1
+
+
+def _engine_and_url(app):
+    url = app.extensions["contactapp.settings"].database_url
+    return url.partition(":")[0].partition("+")[0], url
+
+
+@pytest.mark.parametrize("named", ["*", '"x"'])
+def test_a_bad_cursor_is_told_whatever_tag_is_named(alice, named):
+    answer = alice.get("/contacts?cursor=garbage", headers={"If-None-Match": named})
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")

@@ -184,6 +184,8 @@ def test_nobody_finds_what_is_somebody_elses(cast, owner, ids):
         ("q=", "required"),
         ("q=+", "required"),
         ('q=""', "required"),
+        ("q=%CC%81", "required"),  # a combining accent alone folds to nothing
+        ('q="%CC%81"', "required"),
         ("q=" + "a" * 201, "too_long"),
         ("q=" + "a" * 100_000, "too_long"),
         ("q=" + "+".join("abcdefghijklmnopqrstu"), "too_many"),
@@ -194,6 +196,11 @@ def test_nobody_finds_what_is_somebody_elses(cast, owner, ids):
 def test_a_query_that_cannot_be_is_422(owner, query, code):
     body = refused(owner.get(f"/contacts/search?{query}"), 422, "invalid_fields", "?q")
     assert body["errors"][0]["code"] == code
+
+
+def test_an_accent_that_stands_alone_is_no_word(owner, ids):
+    found = owner.get("/contacts/search?q=ada+%CC%81")
+    assert [item["id"] for item in found.json["items"]] == [ids["ada"]]
 
 
 def test_twenty_words_are_allowed(owner, ids):

@@ -50,6 +50,15 @@ def test_a_contact_that_went_to_the_trash_is_opened_by_nobody(here, there):
     assert opened(here, lambda: names(here)) == (0, ["Grace", "Hedy"])
 
 
+def test_a_book_that_became_empty_is_followed_and_not_loaded(here, there, monkeypatch):
+    for contact in listed(here):
+        assert there.delete(f"/contacts/{contact['id']}").status_code == 204
+    loads = []
+    monkeypatch.setattr(here.app.extensions["contactapp.views"], "_loaded", loads.append)
+    assert names(here) == []
+    assert loads == []
+
+
 def test_a_write_that_changes_nothing_opens_nothing(here, there):
     [ada, *_] = listed(here)
     there.patch(f"/contacts/{ada['id']}", json={"first_name": "Ada"})

@@ -8,10 +8,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from contactapp.crypto import key_id_of, master_id
+from contactapp.database import Sql, lane, write_transaction
+from contactapp.keyring import keyring
 from tests.conftest import FAST
 from tests.support.cast import Person
+from tests.support.command import key
 from tests.support.writer import Writer
 
+KEY_OF_BOOK = Sql(
+    "SELECT k.id, k.uid, k.wrapped FROM key k JOIN book b ON b.key_id = k.id WHERE b.id = ?"
+)
+REWRAP = Sql("UPDATE key SET wrapped = ? WHERE id = ?")
 WORDS = ["ada", "Ádám", "bo", "Öl", "zoë", "x1", "straße"]
 WORD = st.sampled_from(WORDS)
 CARD = st.fixed_dictionaries(
@@ -37,18 +45,30 @@ DEEDS = st.lists(
 SORTS = ["id", "first_name", "-company,first_name", "last_name,-starred", "-birthday,-id"]
 
 
+OLD, NEW = key("old master", name="k1"), key("new master", name="k2")
+OTHERS = {"JWT_SECRETS": key("jwt"), "PASSWORD_PEPPERS": key("pepper"), "CONTACT_LIMIT": "0"}
+
+
 @pytest.fixture(scope="module")
-def model_app(engine, new_app):
-    return new_app(engine, CONTACT_LIMIT="0")
+def old_app(engine, new_app):
+    """The application before a rotation of its master key."""
+    return new_app(engine, MASTER_KEYS=OLD, **OTHERS)
+
+
+@pytest.fixture(scope="module")
+def model_app(engine, new_app, old_app):
+    """The same with the new key in front."""
+    url = old_app.extensions["contactapp.settings"].database_url
+    return new_app(engine, database=url, MASTER_KEYS=f"{NEW},{OLD}", **OTHERS)
 
 
 @pytest.fixture(scope="module")
 def writers(model_app):
     """Two other processes; which person they write as is told later."""
     config = model_app.extensions["contactapp.settings"]
-    given = {**FAST, "CONTACT_LIMIT": "0", "DATABASE_URL": config.database_url}
+    given = {**FAST, **OTHERS, "DATABASE_URL": config.database_url}
     given["INSTANCE_PATH"] = str(config.instance_path)
-    made = [Writer(given, "nobody") for _ in range(2)]
+    made = [Writer({**given, "MASTER_KEYS": f"{NEW},{OLD}"}, "nobody") for _ in range(2)]
     yield made
     for writer in made:
         writer.stop()
@@ -70,17 +90,39 @@ class Here:
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(DEEDS)
-def test_the_book_equals_a_plain_model_after_every_step(model_app, writers, deeds):
-    person = Person(model_app, "model")
+def test_the_book_equals_a_plain_model_after_every_step(old_app, model_app, writers, deeds):
+    """Half way through, a rotation wraps the book's key anew."""
+    person = Person(old_app, "model")
+    person.app = model_app
     for writer in writers:
         writer.use(person.access)
     everywhere, model = [*writers, Here(person)], {}
     for number in range(24):  # in a smaller book one write would have everything made anew
         apply(everywhere[2], "create", 0, {"first_name": WORDS[number % len(WORDS)]}, model)
     for step, (place, deed, choice, card) in enumerate(deeds):
+        if step == len(deeds) // 2:
+            rotate(model_app, person.book_id)
         apply(everywhere[place], deed, choice, card, model)
+        # The same for some steps, so that what was kept of it is patched and not made anew.
+        sort = SORTS[(len(deeds) + step // 4) % len(SORTS)]
         for reader in (everywhere[2], everywhere[step % 2]):
-            compare(reader, model, SORTS[step % len(SORTS)], 1 + choice % 4)
+            compare(reader, model, sort, 1 + choice % 4)
+
+
+def rotate(app, book_id):
+    """Wrap the book's key with the new master key, and have this process read it again."""
+
+    @write_transaction
+    def rewrap():
+        ring = keyring()
+        key_id, uid, wrapped = lane().one(KEY_OF_BOOK, (book_id,))
+        assert key_id_of(wrapped) == master_id("k1")
+        again = ring.wrap(ring._unwrap(key_id, uid, wrapped), uid)
+        assert lane().run(REWRAP, (again, key_id)) == 1
+        ring._ciphers.clear()
+
+    with app.app_context():
+        rewrap()
 
 
 def apply(writer, deed, choice, card, model):

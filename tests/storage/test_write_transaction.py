@@ -172,6 +172,25 @@ def test_a_connection_lost_inside_one_leaves_nothing():
     add()
 
 
+@on_postgresql
+def test_a_session_that_the_server_ended_for_idling_in_a_transaction_is_told_as_unavailable():
+    """As a worker that was frozen for a minute finds it."""
+
+    @write_transaction
+    def write():
+        lane().insert("stream", ROW)
+        lane().run(Sql("SET LOCAL idle_in_transaction_session_timeout = 20"), ())
+        with database().engine.connect() as other:  # until it is gone
+            other.execute(text("SELECT pg_sleep(0.3)"))
+        lane().insert("stream", ROW)
+
+    before = streams()
+    with pytest.raises(DatabaseUnavailable):
+        write()
+    assert streams() == before
+    add()
+
+
 def cut_off():
     """End this thread's connection at the server's side."""
     [pid] = lane().one(Sql("SELECT pg_backend_pid()"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import uuid
 
 import orjson
 
+from benchmarks.people import card
+from contactapp import clock
 from contactapp.actor import Book
 from contactapp.books.cache import ViewCache
 from contactapp.books.service import views
+from contactapp.contacts.card import Meta
 from contactapp.contacts.row import Row
-from contactapp.database import Sql, database, lane
+from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.engine import sqlite3 as driver
 from contactapp.keyring import keyring
 
@@ -58,6 +62,25 @@ def cache(capacity=AMPLE):
 
 def firsts(view):
     return [orjson.loads(view.get(id_).body)["first_name"] for id_ in view.ids]
+
+
+def fill(app, book_id, count):
+    """Put many contacts into a book, straight into its table: the log knows nothing of them, so
+    it must be done before anybody reads the book."""
+
+    @write_transaction
+    def insert():
+        (key_id,) = lane().one(Sql("SELECT key_id FROM book WHERE id = ?"), (book_id,))
+        cipher, now = keyring().cipher(key_id), clock.now_ms()
+        for number in range(count):
+            uid, text = str(uuid.uuid4()), orjson.dumps(card(number))
+            meta = Meta(0, uid, book_id, 1, now, now, 1, 1)._asdict()
+            del meta["id"]
+            sealed = cipher.seal(text, "contact", "sealed", book_id, uid)
+            lane().insert("contact", {**meta, "sealed": sealed})
+
+    with app.app_context():
+        insert()
 
 
 def copy_database(source, target):
