@@ -110,7 +110,8 @@ class CursorSeal:
 
     def seal(self, values: list[Any], listing: str) -> str:
         """A cursor for the position after the row with these values."""
-        return _sealed_cursor(self._key, self._place, orjson.dumps([listing, values]))
+        text = orjson.dumps([listing, values])
+        return _sealed_cursor(self._key, self._place, bytes(memoryview(text)))  # see contacts.row
 
     def open(self, cursor: str, listing: str) -> list[Any]:
         """The values in a cursor. Raises BadRequest where it is not ours or of another list."""

@@ -43,7 +43,9 @@ class Row:
         body = self._body
         if body is None:
             meta = Meta(*self._columns)
-            body = self._body = orjson.dumps(as_object(meta, orjson.loads(self._sealed_text)))
+            rendered = orjson.dumps(as_object(meta, orjson.loads(self._sealed_text)))
+            # A copy: orjson's bytes keep the 8 KiB buffer they were written in.
+            body = self._body = bytes(memoryview(rendered))
         return body
 
     def card(self) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The views of a process: read by one thread for all, and dropped by their size."""
 
 import threading
+import tracemalloc
 
 import pytest
 
+from contactapp.contacts.row import Row
 from contactapp.database import lane
 from tests.support.books import book_of, cache, firsts
 from tests.support.cast import Person
@@ -72,3 +74,14 @@ def test_a_view_that_grew_over_the_capacity_drops_only_itself(three_books, apps)
     assert firsts(kept.current(book_of(person))) == ["Ada", "Big"]
     assert kept.peek(book_of(person)) is None
     assert kept.peek(books[0]) is not None
+
+
+def test_a_served_contact_keeps_its_bytes_and_no_buffer():
+    """orjson's bytes come in the 8 KiB that they were written in."""
+    columns = (1, "b1ef9d5f-d079-4c05-b8b9-23e798225476", 1, 1, 0, 0, 1, 1)
+    rows = [Row(columns, b'{"first_name":"Ada"}') for _ in range(500)]
+    tracemalloc.start()
+    length = sum(len(row.body) for row in rows)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < length + 500 * 100
