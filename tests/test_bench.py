@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from benchmarks import load, plot, table
+from benchmarks.field import ENGINES
 from benchmarks.load import Request
 from benchmarks.other import Figure
 from benchmarks.rows import BY_KEY, ROWS, chosen
 from benchmarks.samples import CEILING, Sample, Samples, verdicts
+from benchmarks.servers import HERE
 
 
 def samples_of(*rounds, key="list", connections=16):
@@ -77,3 +79,30 @@ def test_the_bundled_client_counts_what_a_server_answers(live_server):
     refused = load.bundled(live_server.port, Request("GET", "/api/v1/contacts", {}), 1, 0.1)
     assert refused.good == 0
     assert refused.refused > 0
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """The results of the last full run, as they are in the repository."""
+    return (HERE / "results.md").read_text(encoding="utf-8")
+
+
+def test_the_kept_results_are_those_of_a_full_run(kept):
+    for connections in ("1 connection", "16 connections", "64 connections"):
+        found = kept.split(f"\n## {connections}\n")[1].split("\n## ")[0]
+        for row in ROWS:
+            if row.key == "sign-in" and connections == "64 connections":
+                continue
+            for name in (CEILING, "contactapp-sqlite", "contactapp-postgresql"):
+                assert f"| {row.label} | {name} | " in found
+    assert "| rounds | 3 of 1 s each, median |" in kept
+
+
+def test_the_kept_results_say_what_was_proved_and_which_targets_hold(kept):
+    for engine in ENGINES:
+        assert f"* contactapp-{engine}: a revoked token gets 401; an over-limit caller 429" in kept
+    targets = kept.split("\n## Targets\n")[1].split("\n## ")[0]
+    lines = [line for line in targets.splitlines() if line.startswith("| ")][1:]
+    assert len(lines) > 20
+    assert all(line.endswith(("| met |", "| **not met** |")) for line in lines)
+    assert ET.parse(HERE / "results.svg").getroot().tag.endswith("svg")
