@@ -42,7 +42,9 @@ _ROLLBACK = Sql("ROLLBACK")
 _BUSY_AT_ONCE = Sql("PRAGMA busy_timeout = 0", "SET lock_timeout = 10")  # ms; 0 would be for ever
 
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.0003, 0.005  # seconds between two tries to get SQLite's write lock
+# Seconds between two tries to get SQLite's write lock: short where others write for milliseconds,
+# and longer for one who holds it for long.
+_FIRST_PAUSE, _LAST_PAUSE, _LONGER = 0.0002, 0.005, 1.15
 
 
 class Connection:
@@ -158,7 +160,7 @@ class Lane:
                 if time.monotonic() + pause > until:
                     raise
             time.sleep(pause)
-            pause = min(1.5 * pause, _LAST_PAUSE)
+            pause = min(_LONGER * pause, _LAST_PAUSE)
 
     def commit(self) -> None:
         """Commit the write transaction. Raises what its failure means; then roll back."""

@@ -24,13 +24,14 @@ HAYSTACK = "haystack"
 
 
 class Filter(NamedTuple):
-    """A contact passes whose value in the column, which `of` takes from a row, passes the test, or
-    contains the needle: that is looked for without a call per contact."""
+    """A contact passes whose value in the column, which `of` takes from a row, passes the test.
+    Where there are needles the test is whether the value contains any of them, which needs no call
+    per contact."""
 
     column: Any
     of: Callable[[Row], Any]
     test: Callable[[Any], bool]
-    needle: str | None = None
+    needles: tuple[str, ...] = ()
 
 
 class Phone(NamedTuple):
@@ -78,8 +79,7 @@ def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
     for name, value in query.get("custom", {}).items():
         yield _custom(name, value)
     for term in query.get("q", ()):
-        only = term.needles[0] if len(term.needles) == 1 else None
-        yield Filter(HAYSTACK, haystack_of, term.within, only)
+        yield Filter(HAYSTACK, haystack_of, term.within, term.needles)
 
 
 def _folded(field: str) -> Callable[[Row], str | None]:
@@ -92,7 +92,7 @@ def _is(field: str, value: str) -> Filter:
 
 def _like(field: str, value: str) -> Filter:
     wanted = fold(value)
-    return Filter(field, _folded(field), lambda found: wanted in found, wanted)
+    return Filter(field, _folded(field), lambda found: wanted in found, (wanted,))
 
 
 def _equals(column: str, of: Callable[[Row], Any], wanted: Any) -> Filter:

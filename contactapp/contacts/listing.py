@@ -70,12 +70,12 @@ def page_of(
     sort, limit, listing = query["sort"], query["limit"], query["listing"]
     order = None if sort == BY_ID else view.order(sort, order_by(sort))
     ids = view.ids if order is None else order.ids
-    for column, of, test, needle in query["where"]:
-        value_of = view.column(column, of).get
-        if needle is not None:
-            ids = [i for i in ids if needle in value_of(i, "")]
+    for column, of, test, needles in query["where"]:
+        values = view.column(column, of)
+        if 1 <= len(needles) <= 2:
+            ids = _containing(ids, values, needles[0], needles[-1])
         else:
-            ids = [i for i in ids if (value := value_of(i)) is not None and test(value)]
+            ids = [i for i in ids if (value := values.get(i)) is not None and test(value)]
     start = query["skip"]
     if "cursor" in query:
         start = _position(view, ids, sort, seal.open(query["cursor"], listing))
@@ -88,6 +88,13 @@ def page_of(
         texts, needles = view.column(HAYSTACK, haystack_of), needles_of(query["q"])
         places = lambda row: matched_in(texts[row.id], needles, row.card)  # noqa: E731
     return Page(rows, cursor, len(ids), query.get("fields_"), places)
+
+
+def _containing(ids: list[int], texts: Mapping[int, str], one: str, other: str) -> list[int]:
+    get = texts.get
+    if one == other:
+        return [i for i in ids if one in get(i, "")]
+    return [i for i in ids if one in (text := get(i, "")) or other in text]
 
 
 def _position(view: BookView[Row], ids: list[int], sort: tuple[str, ...], values: list[Any]) -> int:
