@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from . import engine as engines
+from . import libpq
 from .engine import DatabaseBusy, DatabaseUnavailable
 
 
@@ -26,11 +27,12 @@ class Sql:
     """A statement written with `?` for parameters, ready for either driver's style. PostgreSQL
     gets `postgresql` where the two engines need different words."""
 
-    __slots__ = ("format", "qmark")
+    __slots__ = ("numbered", "qmark")
 
     def __init__(self, text: str, postgresql: str | None = None) -> None:
         self.qmark = text
-        self.format = (postgresql or text).replace("?", "%s")
+        first, *rest = (postgresql or text).split("?")
+        self.numbered = first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
 
 
 _BEGIN_SNAPSHOT = Sql("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -218,7 +220,7 @@ class Lane:
             raise RuntimeError("rows are changed in a write transaction only")
 
     def _run(self, sql: Sql, parameters: Sequence[Any], again: bool = True) -> Any:
-        text = sql.qmark if self._is_sqlite else sql.format
+        text = sql.qmark if self._is_sqlite else sql.numbered
         in_transaction = False
         try:
             opened = self._mine()
@@ -249,9 +251,8 @@ class Lane:
 
     def _connect(self) -> Connection:
         connection = self._open()
-        # psycopg: a binary cursor brings bytea over unescaped.
-        options = {} if self._is_sqlite else {"binary": True}
-        opened = Connection(connection, connection.cursor(**options))
+        cursor = connection.cursor() if self._is_sqlite else libpq.Cursor(connection)
+        opened = Connection(connection, cursor)
         self._all.add(opened)
         return opened
 
@@ -262,7 +263,7 @@ class Lane:
         if self._is_sqlite:
             options |= {"check_same_thread": False}  # close_all comes from another thread
         else:
-            options |= {"autocommit": True, "prepare_threshold": 0}
+            options |= {"autocommit": True}
         connection = dialect.loaded_dbapi.connect(*positional, **{**keywords, **options})
         if self._is_sqlite:
             engines.configure_sqlite(connection, self._busy_timeout)

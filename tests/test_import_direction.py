@@ -20,6 +20,7 @@ LEVELS = (
         "extensions",
         "keyring",
         "lane",
+        "libpq",
         "limits",
         "secrets_file",
         "session",
