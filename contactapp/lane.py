@@ -19,7 +19,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from . import engine as engines
-from . import libpq
 from .engine import DatabaseBusy, DatabaseUnavailable
 
 
@@ -251,10 +250,16 @@ class Lane:
 
     def _connect(self) -> Connection:
         connection = self._open()
-        cursor = connection.cursor() if self._is_sqlite else libpq.Cursor(connection)
-        opened = Connection(connection, cursor)
+        opened = Connection(connection, self._cursor(connection))
         self._all.add(opened)
         return opened
+
+    def _cursor(self, connection: Any) -> Any:
+        if self._is_sqlite:
+            return connection.cursor()
+        from .libpq import Cursor  # psycopg takes 6 MiB, which a worker on SQLite need not have
+
+        return Cursor(connection)
 
     def _open(self) -> Any:
         dialect = self._engine.dialect
