@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from contactapp.database import Sql, lane
+from contactapp.engine import DatabaseUnavailable, failure_of
 from contactapp.libpq import Cursor
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -72,3 +73,10 @@ def test_a_connection_that_the_server_ended_is_told_as_lost(app):
         with pytest.raises(psycopg.OperationalError):
             cursor.execute("SELECT 1")
     connection.close()
+
+
+# DU-5
+@pytest.mark.parametrize("state", ["25P03", "25P04", "57P01", "57P03", "53300", "08006"])
+def test_a_session_that_the_server_ended_is_unavailable_and_no_fault_of_the_program(state, engine):
+    """Idle in a transaction, a transaction too long, a shutdown, a start, too many connections."""
+    assert isinstance(failure_of(psycopg.errors.lookup(state)()), DatabaseUnavailable)
