@@ -16,7 +16,8 @@ from sqlalchemy import BigInteger, Engine, Integer, make_url
 from . import engine as engines
 from .engine import ConstraintViolated
 from .extensions import db
-from .lane import Lane, Sql
+from .lane import Lane
+from .sql import Sql
 from .writer import PostgresWriter, SqliteWriter, Writer
 
 if TYPE_CHECKING:

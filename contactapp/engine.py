@@ -110,8 +110,6 @@ def engine_options(url: URL, busy_timeout_seconds: int) -> dict[str, Any]:
     return {
         "hide_parameters": True,
         "pool_pre_ping": True,
-        "pool_size": 8,
-        "max_overflow": 8,
         "connect_args": {
             "connect_timeout": 5,
             "options": f"-c timezone=UTC -c lock_timeout={milliseconds} "

@@ -13,26 +13,13 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine
 
 from . import engine as engines
 from .engine import DatabaseBusy, DatabaseUnavailable
-
-
-class Sql:
-    """A statement written with `?` for parameters, ready for either driver's style. PostgreSQL
-    gets `postgresql` where the two engines need different words."""
-
-    __slots__ = ("numbered", "qmark")
-
-    def __init__(self, text: str, postgresql: str | None = None) -> None:
-        self.qmark = text
-        first, *rest = (postgresql or text).split("?")
-        self.numbered = first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
-
+from .sql import Sql, insert_into
 
 _BEGIN_SNAPSHOT = Sql("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 # IMMEDIATE takes the write lock at once: a deferred transaction that reads first and writes later
@@ -41,8 +28,6 @@ _BEGIN = Sql("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL READ COMMITTED")
 _COMMIT = Sql("COMMIT")
 _ROLLBACK = Sql("ROLLBACK")
 _BUSY_AT_ONCE = Sql("PRAGMA busy_timeout = 0", "SET lock_timeout = 10")  # ms; 0 would be for ever
-
-
 # Seconds between two tries to get SQLite's write lock: short where others write for milliseconds,
 # and longer for one who holds it for long.
 _FIRST_PAUSE, _LAST_PAUSE, _LONGER = 0.0002, 0.005, 1.15
@@ -110,7 +95,7 @@ class Lane:
         """Insert a row in the running write transaction; the value of its column `returning`, if
         any. Table and column names are the program's own. Raises ConstraintViolated."""
         self._must_write()
-        cursor = self._run(_insert(table, tuple(row), returning), tuple(row.values()))
+        cursor = self._run(insert_into(table, tuple(row), returning), tuple(row.values()))
         return cursor.fetchall()[0][0] if returning else None
 
     def write_unless_busy(self, sql: Sql, parameters: Sequence[Any]) -> None:
@@ -273,10 +258,3 @@ class Lane:
         if self._is_sqlite:
             engines.configure_sqlite(connection, self._busy_timeout)
         return connection
-
-
-@lru_cache(maxsize=128)
-def _insert(table: str, columns: tuple[str, ...], returning: str) -> Sql:
-    marks = ", ".join("?" * len(columns))
-    text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
-    return Sql(f"{text} RETURNING {returning}" if returning else text)

@@ -22,6 +22,7 @@ _TOO_LARGE = MAX_INTEGER + 1
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # NUL and surrogates come only as escapes, a number over 2^53 - 1 has at least 16 digits.
 _SUSPICIOUS = re.compile(rb"\\u|[0-9]{16}")
 
@@ -63,6 +64,11 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def has_control(text: str) -> bool:
+    """Whether the text has control characters (Unicode's category Cc)."""
+    return _CONTROL.search(text) is not None
 
 
 def _is_shallow(raw: bytes) -> bool:

@@ -18,7 +18,8 @@ from copy import copy
 from typing import Protocol, TypeVar
 
 from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable, RetryTransaction
-from .lane import Connection, Lane, Sql
+from .lane import Connection, Lane
+from .sql import Sql
 
 R = TypeVar("R")
 

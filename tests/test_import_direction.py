@@ -26,6 +26,7 @@ LEVELS = (
         "session",
         "setting_sources",
         "setting_values",
+        "sql",
         "triggers",
         "writer",
     },

@@ -38,6 +38,7 @@ _LIVE = Sql(
     "WHERE s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ? AND s.refresh_expires_at > ? "
     "ORDER BY s.id"
 )
+_LEAF_COLUMNS = ("refresh_jti", "refresh_issued_at", "refresh_expires_at")
 _ROTATE = Sql(
     "UPDATE session SET refresh_parent = ?, refresh_jti = ?, refresh_issued_at = ?, "
     "refresh_expires_at = ? WHERE id = ? AND ended_at IS NULL AND refresh_jti = ?"
@@ -180,8 +181,8 @@ def _rotate(claims: tokens.Claims) -> TokenPair | None:
     now = clock.now_ms()
     leaf = _leaf(claims, now)
     child = _new_leaf(now, leaf.session_expires_at, settings())
-    # In the order of the statement, which _new_leaf keeps.
-    if lane().run(_ROTATE, (claims.jti, *child.values(), claims.session_id, claims.jti)) == 1:
+    leaf_columns = tuple(child[name] for name in _LEAF_COLUMNS)
+    if lane().run(_ROTATE, (claims.jti, *leaf_columns, claims.session_id, claims.jti)) == 1:
         return _pair(claims.user_id, claims.session_id, now, child)
     leaf = _leaf(claims, now)  # somebody else rotated: now the live leaf is theirs
     if claims.jti == leaf.parent and now - leaf.issued_at <= GRACE_MS:

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from ..errors import BadRequest
 from ..http import PlainInteger
 from ..incoming import MAX_ID, Problem
+from ..strict_json import has_control
 from . import search
 from .card import FIELDS, SORTABLE
 from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
@@ -144,7 +145,7 @@ def checked_text(value: str) -> str:
     text = unicodedata.normalize("NFC", value).strip()
     if not text:
         raise ValidationError(Problem("required", "Empty."))
-    if any(unicodedata.category(c) == "Cc" for c in text):
+    if has_control(text):
         raise ValidationError(Problem("invalid_text", "Contains control characters."))
     return text
 

@@ -9,9 +9,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
 from ..incoming import Problem
+from ..strict_json import has_control
 from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
@@ -34,7 +34,7 @@ class Line(fields.String):
         if len(value) > 4 * self.maximum:  # normalising long runs of marks takes quadratic time
             raise ValidationError(self._too_long())
         text = unicodedata.normalize("NFC", value).strip()
-        if _CONTROL.search(text):
+        if has_control(text):
             raise ValidationError(Problem("invalid_text", "Contains control characters."))
         return text or None
 
@@ -96,7 +96,7 @@ class CustomFields(fields.Dict):
 def _custom_problem(key: str, value: Any) -> Problem | None:
     if not 1 <= len(key) <= _MAX_CUSTOM_KEY:
         return Problem("invalid_key", f"A key has 1 to {_MAX_CUSTOM_KEY} characters.")
-    if _CONTROL.search(key):
+    if has_control(key):
         return Problem("invalid_key", "The key contains control characters.")
     if isinstance(value, str) and len(value) > _MAX_CUSTOM_TEXT:
         return Problem("too_long", f"At most {_MAX_CUSTOM_TEXT} characters.")

@@ -78,8 +78,15 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
     log = ChangeLog(actor, book)
     take_contacts(book.owner_id, 1)
     by = actor.user_id
-    row = Meta(0, uid, book.id, 1, log.now, log.now, by, by)._asdict()
-    del row["id"]
+    row: dict[str, Any] = {
+        "uid": uid,
+        "book_id": book.id,
+        "version": 1,
+        "created_at": log.now,
+        "updated_at": log.now,
+        "created_by": by,
+        "updated_by": by,
+    }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
     log.append("contact", contact_id, "create", 1, None, card)
     return Meta(contact_id, **row)
