@@ -85,7 +85,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
 
 def init_limits(app: Flask, settings: Settings) -> None:
     """The default quota and Flask-Limiter on one store."""
-    store = open_store(settings.redis_url or "", settings.instance_path / "limits.sqlite3")
+    store = open_store(settings.redis_url or "", settings.instance_path / "limits.table")
     quota = Quota(
         store,
         settings.rate_limits,

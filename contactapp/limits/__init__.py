@@ -5,21 +5,21 @@
     client_address(…)                 who is asking, behind which proxies
     init_limiter(limiter, app, …)     Flask-Limiter's `@limiter.limit(…)` on the same store
 
-One host counts in an SQLite file of its own (`SqliteStore`), several share a Redis
+One host counts in a file of its own (`TableStore`), several share a Redis
 (`redis_store.RedisStore`, imported only where one is set). Both give the same answers.
 """
 
 from .address import UNKNOWN, client_address, counted_address
 from .limiter import client_key, init_limiter, limit_text, retry_after
 from .quota import Quota, Store, open_store
-from .sqlite_store import SqliteStore
+from .table_store import TableStore
 from .verdict import Verdict, rate_limit_headers
 
 __all__ = [
     "UNKNOWN",
     "Quota",
-    "SqliteStore",
     "Store",
+    "TableStore",
     "Verdict",
     "client_address",
     "client_key",

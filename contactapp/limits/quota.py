@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..config import Window
 from .address import counted_address
-from .sqlite_store import SqliteStore
+from .table_store import TableStore
 from .verdict import Verdict
 
 PAUSE = 2.0  # seconds for which a failing store is not asked again
@@ -49,7 +49,7 @@ def open_store(redis_url: str, path: Path) -> Store:
         from .redis_store import RedisStore
 
         return RedisStore(redis_url)
-    return SqliteStore(path)
+    return TableStore(path)
 
 
 class Quota:

@@ -15,7 +15,7 @@ from .verdict import Verdict, judge
 TIMEOUT = 0.25  # seconds; an answer takes one thousandth of that
 PREFIX = "contactapp:allowance:1:"  # the number counts up when the fields change
 
-# As in `sqlite_store._statement`. The time comes from the caller: hosts' clocks may differ by a
+# As in `table_store._counted`. The time comes from the caller: hosts' clocks may differ by a
 # little, which shortens a window by as much and never lengthens it.
 _HIT = """
 local now, fields, ends, used, free = tonumber(ARGV[1]), {}, {}, {}, 1

@@ -11,9 +11,7 @@ FILES = {
     "contactapp.sqlite3",
     "contactapp.sqlite3-wal",
     "contactapp.sqlite3-shm",
-    "limits.sqlite3",
-    "limits.sqlite3-wal",
-    "limits.sqlite3-shm",
+    "limits.table",
     "secrets.env",
 }
 
