@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 SMALL = 100
 PAGE = 20
+JUDGED = 16  # connections at which targets are
 
 
 class Row(NamedTuple):

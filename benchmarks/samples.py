@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from typing import NamedTuple
 
-from .rows import Row
+from .rows import JUDGED, Row
 
 CEILING = "ceiling"
 
@@ -42,15 +42,19 @@ class Samples:
         cpu, database, rate = (statistics.median(r[i] for r in rounds) for i in range(3))
         return Sample(cpu, database, rate, sum(r.refused for r in rounds))
 
-    def cpu_ratio(self, key: str, connections: int, server: str) -> float | None:
-        """CPU per request to the ceiling's of the same round, median over the rounds."""
-        pairs = self._pairs(key, connections, server, CEILING)
-        return statistics.median(a.cpu / b.cpu for a, b in pairs) if pairs else None
+    def cpu_ratios(self, key: str, connections: int, server: str) -> list[float]:
+        """CPU per request to the ceiling's of the same round."""
+        return [a.cpu / b.cpu for a, b in self._pairs(key, connections, server, CEILING)]
 
-    def rate_ratio(self, key: str, connections: int, server: str, other: str) -> float | None:
-        """Requests per second to another server's of the same round, median over the rounds."""
-        pairs = self._pairs(key, connections, server, other)
-        return statistics.median(a.rate / b.rate for a, b in pairs) if pairs else None
+    def rate_ratios(self, key: str, connections: int, server: str, other: str) -> list[float]:
+        """Requests per second to another server's of the same round."""
+        return [a.rate / b.rate for a, b in self._pairs(key, connections, server, other)]
+
+    def cost_ratios(self, key: str, other: str, connections: int, server: str) -> list[float]:
+        """CPU per request to that of another row on the same server in the same round."""
+        mine, theirs = (self.of(k, connections, server) for k in (key, other))
+        pairs = zip(mine, theirs, strict=True) if mine and theirs else ()
+        return [a.cpu / b.cpu for a, b in pairs]
 
     def _pairs(
         self, key: str, connections: int, one: str, other: str
@@ -76,30 +80,40 @@ class Verdict(NamedTuple):
     met: bool
 
 
+def ratio(ratios: list[float], digits: int = 2) -> str:
+    """The median of the rounds, and between which two of them the middle half lies."""
+    text = f"{statistics.median(ratios):.{digits}f} ×"
+    if len(ratios) < 4:
+        return text
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{text} ({low:.{digits}f}–{high:.{digits}f})"
+
+
 def verdicts(samples: Samples, rows: tuple[Row, ...]) -> list[Verdict]:
-    """The targets of every row that was measured: CPU and rates at the middle connection count,
-    times at one connection."""
+    """The targets of every row that was measured: CPU and rates at the judged number of
+    connections, times at one."""
     counts = samples.connections()
-    middle = 16 if 16 in counts else counts[0]
+    judged = JUDGED if JUDGED in counts else counts[0]
     made: list[Verdict] = []
     for row in rows:
         for engine, most in (("sqlite", row.sqlite), ("postgresql", row.postgresql)):
-            ratio = samples.cpu_ratio(row.key, middle, f"contactapp-{engine}")
-            if most and ratio:
+            name = f"contactapp-{engine}"
+            costs = samples.cpu_ratios(row.key, judged, name)
+            if most and costs:
+                met = statistics.median(costs) <= most
                 label = f"{row.label}, {engine}: CPU"
-                made.append(Verdict(label, f"≤ {most} ×", f"{ratio:.2f} ×", ratio <= most))
-            names = f"contactapp-{engine}", f"reference-{engine}"
-            rate = samples.rate_ratio(row.key, middle, *names)
-            if row.faster and engine in row.faster_on and rate:
+                made.append(Verdict(label, f"≤ {most} ×", ratio(costs), met))
+            rates = samples.rate_ratios(row.key, judged, name, f"reference-{engine}")
+            if row.faster and engine in row.faster_on and rates:
+                met = statistics.median(rates) >= row.faster
                 label = f"{row.label}, {engine}: requests/s to the reference"
-                target = f"≥ {row.faster:g} ×"
-                made.append(Verdict(label, target, f"{rate:.1f} ×", rate >= row.faster))
-            alone = samples.median(row.key, 1, names[0])
+                made.append(Verdict(label, f"≥ {row.faster:g} ×", ratio(rates, 1), met))
+            alone = samples.median(row.key, 1, name)
             if row.big and alone:
                 label = f"{row.label}, {engine}: time at one connection"
                 spent = 1000 / alone.rate
                 made.append(Verdict(label, "≤ 5 ms", f"{spent:.2f} ms", spent <= 5))
-    return made + _comparisons(samples, middle)
+    return made + _comparisons(samples, judged)
 
 
 def _comparisons(samples: Samples, connections: int) -> list[Verdict]:
@@ -112,12 +126,9 @@ def _comparisons(samples: Samples, connections: int) -> list[Verdict]:
             ("deep page by cursor to the first", "deep", "list-big", 1.03),
             ("deep page by skip to the first", "skip", "list-big", 1.03),
         ):
-            name = f"contactapp-{engine}"
-            mine, theirs = (samples.of(key, connections, name) for key in (one, other))
-            if mine and theirs:
-                pairs = zip(mine, theirs, strict=True)
-                ratio = statistics.median(a.cpu / b.cpu for a, b in pairs)
+            costs = samples.cost_ratios(one, other, connections, f"contactapp-{engine}")
+            if costs:
                 target = "cheaper" if most < 1 else "no dearer (within 3 %)"
-                found = f"{ratio:.2f} ×"
-                made.append(Verdict(f"{label}, {engine}: CPU", target, found, ratio <= most))
+                met = statistics.median(costs) <= most
+                made.append(Verdict(f"{label}, {engine}: CPU", target, ratio(costs), met))
     return made

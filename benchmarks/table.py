@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from .other import Figure
 from .rows import Row
@@ -13,7 +14,8 @@ READING = """\
 * **CPU** is processor time of the server's whole process tree per answered request, in µs. It
   repeats within about 3 %; requests/s, on the same cores as the client, within about 15 %.
 * **× ceiling** is that CPU divided by the CPU of a bare Flask view under the same gunicorn that
-  answers the same bytes without doing anything: taken within each round, then the median.
+  answers the same bytes without doing anything: taken within each round, then the median. In
+  brackets is where the middle half of the rounds lies.
 * **database µs** is the CPU of the PostgreSQL server's own processes per request. They are not part
   of the application's tree, so it comes on top of CPU; SQLite's work is inside the tree.
 * **× reference** is requests/s divided by those of the FastAPI reference on the same engine. Its
@@ -94,19 +96,19 @@ def measured_lines(
             found = samples.median(row.key, connections, server)
             if found is None:
                 continue
-            ratio = samples.cpu_ratio(row.key, connections, server)
-            faster = None
+            costs = samples.cpu_ratios(row.key, connections, server)
+            rates = []
             if server.startswith("contactapp"):
                 other = server.replace("contactapp", "reference")
-                faster = samples.rate_ratio(row.key, connections, server, other)
+                rates = samples.rate_ratios(row.key, connections, server, other)
             lines.append((
                 row.label,
                 server,
                 f"{found.cpu:.0f}",
-                f"{ratio:.2f}" if ratio and server != CEILING else "",
+                f"{median(costs):.2f}" if costs and server != CEILING else "",
                 f"{found.database_cpu:.0f}" if server.endswith("postgresql") else "",
                 f"{found.rate:.0f}" if found.rate >= 100 else f"{found.rate:.1f}",
-                f"{faster:.1f}" if faster else "",
+                f"{median(rates):.1f}" if rates else "",
                 str(found.refused) if found.refused else "",
             ))  # fmt: skip
     return lines

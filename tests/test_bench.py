@@ -11,7 +11,7 @@ from benchmarks.field import ENGINES
 from benchmarks.load import Request
 from benchmarks.other import Figure
 from benchmarks.rows import BY_KEY, ROWS, chosen
-from benchmarks.samples import CEILING, Sample, Samples, verdicts
+from benchmarks.samples import CEILING, Sample, Samples, ratio, verdicts
 from benchmarks.servers import HERE
 
 
@@ -41,15 +41,16 @@ def results(samples=THREE):
 
 
 def test_a_ratio_is_taken_within_each_round_before_the_median():
-    assert THREE.cpu_ratio("list", 16, "contactapp-sqlite") == pytest.approx(1.8)
-    ratio = THREE.rate_ratio("list", 16, "contactapp-sqlite", "reference-sqlite")
-    assert ratio == pytest.approx(5.0)
+    assert THREE.cpu_ratios("list", 16, "contactapp-sqlite") == pytest.approx([1.8, 1.5, 5])
+    ratios = THREE.rate_ratios("list", 16, "contactapp-sqlite", "reference-sqlite")
+    assert ratios == pytest.approx([5, 8, 3])
+    assert [v.found for v in verdicts(THREE, ROWS)] == ["1.80 ×", "5.0 ×"]
     assert THREE.median("list", 16, CEILING) == Sample(100, 0, 9000, 3)
 
 
 def test_what_was_not_measured_has_no_figure():
     assert THREE.median("get", 16, CEILING) is None
-    assert THREE.cpu_ratio("get", 16, "contactapp-sqlite") is None
+    assert THREE.cpu_ratios("get", 16, "contactapp-sqlite") == []
 
 
 def test_a_target_is_met_or_not_and_never_hidden():
@@ -57,6 +58,10 @@ def test_a_target_is_met_or_not_and_never_hidden():
     worse = samples_of(((100, 9000), (201, 500), (900, 1000)))
     assert [v.met for v in verdicts(worse, ROWS)] == [False, False]
     assert table.render(results(worse)).count("**not met**") == 4
+
+
+def test_of_many_rounds_the_middle_half_is_told():
+    assert ratio([1.5, 9.0, 1.7, 1.6, 1.8]) == "1.70 × (1.60–1.80)"
 
 
 def test_unknown_rows_are_named():
@@ -95,7 +100,7 @@ def test_the_kept_results_are_those_of_a_full_run(kept):
                 continue
             for name in (CEILING, "contactapp-sqlite", "contactapp-postgresql"):
                 assert f"| {row.label} | {name} | " in found
-    assert "| rounds | 3 of 1 s each, median |" in kept
+    assert "| rounds | 6 of 0.4 s each, 20 at 16 connections; medians |" in kept
 
 
 def test_the_kept_results_say_what_was_proved_and_which_targets_hold(kept):
