@@ -49,6 +49,8 @@ def init_database(app: Flask, url: str, busy_timeout: int) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.engine_options(make_url(url), busy_timeout)
     db.init_app(app)
+    # It would end a session after every request, and nothing here begins one.
+    app.teardown_appcontext_funcs.clear()
     with app.app_context():
         engine = db.engine
     engines.bind_events(engine, busy_timeout)

@@ -71,7 +71,7 @@ def failure_of(error: BaseException | None) -> Exception | None:
         return ConstraintViolated(_constraint_of(error))
     if state in {"40001", "40P01"}:
         return RetryTransaction()
-    if state == "55P03" or name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if state == "55P03" or is_busy(error):
         return DatabaseBusy("another writer holds the lock")
     if state in {"53100", "25006"} or name.startswith(
         ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR")
@@ -87,6 +87,12 @@ def failure_of(error: BaseException | None) -> Exception | None:
     if kind.__module__.startswith("psycopg") and state is None and kind.__name__ in lost:
         return DatabaseUnavailable("the database is not reachable")
     return None
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite refused because another connection holds a lock."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _constraint_of(error: BaseException | None) -> str:

@@ -85,6 +85,16 @@ class Blueprint(SmorestBlueprint):
         _manual_doc(view_func, operationId=operation_id)
         super().add_url_rule(rule, endpoint, view_func, **options)
 
+    def response(self, *args: Any, **kwargs: Any) -> Callable[[View], View]:
+        """Document what the view answers. It makes its answer itself, so nothing is put around."""
+        document = super().response(*args, **kwargs)
+
+        def decorate(view: View) -> View:
+            view._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
+            return view
+
+        return decorate
+
     def query(self, schema: type[Schema]) -> Callable[[View], View]:
         """Hand the view its parsed query string as a mapping, first argument."""
         instance = schema()

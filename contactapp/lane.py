@@ -7,7 +7,6 @@ BEGIN and COMMIT cost 13 on SQLite.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -18,6 +17,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from . import engine as engines
+from .connection import Connection
 from .engine import DatabaseBusy, DatabaseUnavailable
 from .sql import Sql, insert_into
 
@@ -31,31 +31,6 @@ _BUSY_AT_ONCE = Sql("PRAGMA busy_timeout = 0", "SET lock_timeout = 10")  # ms; 0
 # Seconds between two tries to get SQLite's write lock: short where others write for milliseconds,
 # and longer for one who holds it for long.
 _FIRST_PAUSE, _LAST_PAUSE, _LONGER = 0.0002, 0.005, 1.15
-
-
-class Connection:
-    """A driver's connection and its cursor; closed when nobody refers to it any more."""
-
-    def __init__(self, connection: Any, cursor: Any) -> None:
-        self.connection = connection
-        self.cursor = cursor
-        self.pid = os.getpid()
-        self.in_transaction = False  # or in a snapshot
-        self.writes = False
-        self._closed = False
-
-    @property
-    def usable(self) -> bool:
-        """Whether it is open, and this process's own."""
-        return not self._closed and self.pid == os.getpid()
-
-    def close(self) -> None:
-        # A connection that came over a fork belongs to the parent, whose socket it would close.
-        if self.usable:
-            self._closed = True
-            self.connection.close()
-
-    __del__ = close
 
 
 class Lane:
@@ -137,14 +112,23 @@ class Lane:
     def _begin_when_free(self, until: float) -> None:
         """SQLite's own waiting sleeps for up to 100 ms at a time, while a write of another process
         takes two, and gives nobody a turn who comes back late."""
-        self._run(_BUSY_AT_ONCE, ())
-        pause = _FIRST_PAUSE
+        self._must_begin()
+        opened = self._mine()
+        if opened.waits:
+            self._run(_BUSY_AT_ONCE, ())
+            opened.waits = False
+        # Asked of the driver itself: while another process writes it refuses several times, and
+        # `_run` makes more of a refusal than it costs.
+        pause, error = _FIRST_PAUSE, self._engine.dialect.loaded_dbapi.Error
         while True:
             try:
-                return self._begin(_BEGIN)
-            except DatabaseBusy:
-                if time.monotonic() + pause > until:
-                    raise
+                opened.cursor.execute(_BEGIN.qmark)
+            except error as refusal:
+                if not engines.is_busy(refusal) or time.monotonic() + pause > until:
+                    return self._begin(_BEGIN)  # once more, where failures get their names
+            else:
+                opened.in_transaction = True
+                return None
             time.sleep(pause)
             pause = min(_LONGER * pause, _LAST_PAUSE)
 
@@ -194,10 +178,13 @@ class Lane:
         self.close()
 
     def _begin(self, sql: Sql) -> None:
-        if self.in_transaction:
-            raise RuntimeError("this thread is in a transaction")
+        self._must_begin()
         self._run(sql, ())
         self._local.opened.in_transaction = True
+
+    def _must_begin(self) -> None:
+        if self.in_transaction:
+            raise RuntimeError("this thread is in a transaction")
 
     def _must_write(self) -> None:
         if not self.in_transaction or not self._local.opened.writes:

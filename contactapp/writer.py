@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Protocol, TypeVar
 
+from .connection import Connection
 from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable, RetryTransaction
-from .lane import Connection, Lane
+from .lane import Lane
 from .sql import Sql
 
 R = TypeVar("R")
