@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from statistics import median
 
 from .rows import Row
 from .samples import CEILING, Samples
@@ -32,7 +33,8 @@ def draw(samples: Samples, rows: tuple[Row, ...], connections: int) -> str:
         _text(LEFT, 58, f"CPU per request, × bare Flask view ({connections} connections)"),
         _text(LEFT + WIDE + GAP, 58, "requests per second"),
     ]
-    ratios = {(r.key, s): samples.cpu_ratio(r.key, connections, s) for r in shown for s in servers}
+    costs = {(r.key, s): samples.cpu_ratios(r.key, connections, s) for r in shown for s in servers}
+    ratios = {pair: median(found) if found else None for pair, found in costs.items()}
     found = {(r.key, s): samples.median(r.key, connections, s) for r in shown for s in servers}
     rates = {pair: sample.rate if sample else None for pair, sample in found.items()}
     for number, row in enumerate(shown):

@@ -1,5 +1,5 @@
 """The lane: autocommit driver connections, one per thread and process, to read and to write on;
-on SQLite a process writes on one that its threads take turns on (see `writer`).
+on SQLite a process writes on one of its own (see `writer`).
 
 SQLAlchemy is not in between: its connection costs a read 80 µs, its session a write 300 µs, where
 BEGIN and COMMIT cost 13 on SQLite.
@@ -91,8 +91,8 @@ class Lane:
         return opened is not None and opened.in_transaction and opened.usable
 
     def writing(self, connection: Connection | None) -> None:
-        """Have this thread use a connection that threads take turns on to write, or another if
-        that is not usable, until `reading`."""
+        """Have this thread use the connection that the process writes on, or another if that is
+        not usable, until `reading`."""
         self._local.own, self._local.opened = getattr(self._local, "opened", None), connection
 
     def reading(self) -> Connection | None:
