@@ -10,10 +10,11 @@ from flask import Flask
 from . import openapi, problems
 from .answers import build
 from .auth import guard, tokens
-from .auth.passwords import HashingBusy, PasswordHasher, usable_cores
+from .auth.passwords import PasswordHasher, usable_cores
 from .auth.routes import auth
 from .books import service as books_service
 from .books.routes import books
+from .bounded import Busy
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
@@ -45,11 +46,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_http(app, settings)
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
-    books_service.init_app(app, settings.view_cache_mb * 2**20)
+    books_service.init_app(app, settings.view_cache_mb * 2**20, settings.threads)
     migrate.init_app(app, directory=MIGRATIONS)
     init_limits(app, settings)
     problems.install(app)
-    app.register_error_handler(HashingBusy, problems.busy)
+    app.register_error_handler(Busy, problems.busy)
     openapi.init_app(app, (auth, users, books, contacts))
     app.register_blueprint(pages)
     app.register_blueprint(probes)

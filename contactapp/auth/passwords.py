@@ -12,21 +12,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import math
 import os
 import re
 import secrets
 import string
-import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Protocol
 
 import bcrypt
+
+from ..bounded import Bounded
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
@@ -50,14 +49,6 @@ class Pepper(Protocol):
     def value(self) -> bytes: ...
 
 
-class HashingBusy(Exception):
-    """Too many passwords are being hashed; try again after `retry_after` seconds."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"password hashing is busy, retry after {retry_after} s")
-        self.retry_after = retry_after
-
-
 class PasswordHasher:
     """Hashes and checks passwords, a bounded number at a time (ASVS 15.2.2).
 
@@ -65,8 +56,7 @@ class PasswordHasher:
     :param cost: bcrypt's log2 of rounds, 4 to 31; one step doubles the time
     :param concurrency: hashes in flight in this process; None: one per usable core
     :param max_wait: seconds a caller waits for its turn
-    :param max_waiting: callers that may wait at once; None: as many as come. Keep it
-        below the server's threads, or a burst of sign-ins holds them all.
+    :param max_waiting: callers that may wait at once; None: as many as come
     :raises ValueError: no pepper, an id twice, empty or with ``$``, a number out of range
     """
 
@@ -92,23 +82,19 @@ class PasswordHasher:
         self._newest = peppers[0].id
         self._cost = cost
         self._dummy = _dummy_hash(cost)
-        self._slots = threading.BoundedSemaphore(slots)
-        self._line = (
-            None if max_waiting is None else threading.BoundedSemaphore(slots + max_waiting)
-        )
-        self._max_wait = max_wait
+        self._bounded = Bounded(slots, max_wait, max_waiting)
 
     def hash(self, password: str) -> str:
         """Return the form to store, ``<pepper id>$<bcrypt>``, about 65 ASCII characters.
 
         :raises ValueError: the password is over `MAX_LENGTH` characters
-        :raises HashingBusy: no turn within `max_wait` seconds
+        :raises Busy: no turn within `max_wait` seconds
         """
         normal = _normalise(password)
         if normal is None:
             raise ValueError(f"a password has at most {MAX_LENGTH} characters")
         prepared = _prepare(self._peppers[self._newest], normal)
-        with self._turn():
+        with self._bounded.place():
             hashed = bcrypt.hashpw(prepared, bcrypt.gensalt(self._cost))
         return f"{self._newest}${hashed.decode('ascii')}"
 
@@ -120,7 +106,7 @@ class PasswordHasher:
         same, so time tells nobody which accounts exist (ASVS 6.3.8).
         A hash of an older cost does take its own time, until its owner next signs in.
 
-        :raises HashingBusy: no turn within `max_wait` seconds
+        :raises Busy: no turn within `max_wait` seconds
         """
         pepper_id, _, digest = (stored or "").partition("$")
         pepper = self._peppers.get(pepper_id)
@@ -129,7 +115,7 @@ class PasswordHasher:
         if pepper is None or not usable:
             pepper, digest = self._peppers[self._newest], self._dummy
         prepared = _prepare(pepper, password[:MAX_LENGTH] if normal is None else normal)
-        with self._turn():
+        with self._bounded.place():
             matched = bcrypt.checkpw(prepared, digest.encode("ascii"))
         return matched and usable
 
@@ -138,22 +124,6 @@ class PasswordHasher:
         pepper_id, _, digest = stored.partition("$")
         match = _BCRYPT.fullmatch(digest)
         return pepper_id != self._newest or match is None or int(match[1]) != self._cost
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        busy = HashingBusy(retry_after=max(1, math.ceil(self._max_wait)))
-        if self._line is not None and not self._line.acquire(blocking=False):
-            raise busy
-        try:
-            if not self._slots.acquire(timeout=self._max_wait):
-                raise busy
-            try:
-                yield
-            finally:
-                self._slots.release()
-        finally:
-            if self._line is not None:
-                self._line.release()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from .. import clock
 from ..actor import Actor
+from ..bounded import Bounded
 from ..changes.service import create_stream
 from ..contacts.row import Row
 from ..database import ConstraintViolated, Sql, database, lane, write_transaction
@@ -26,8 +27,10 @@ _PERSONAL = Sql("SELECT id FROM book WHERE owner_id = ? AND personal")
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
 
 
-def init_app(app: Flask, capacity_bytes: int) -> None:
-    """Give the application its view cache."""
+def init_app(app: Flask, capacity_bytes: int, threads: int) -> None:
+    """Give the application its view cache, and places for looking through large books."""
+    # One at a time keeps a core busy, and one thread of the server is left to everybody else.
+    app.extensions["contactapp.large_books"] = Bounded(1, 5.0, max(1, threads - 2))
     with app.app_context():
         app.extensions["contactapp.views"] = ViewCache(
             database().lane, keyring().cipher, Row, capacity_bytes
@@ -37,6 +40,11 @@ def init_app(app: Flask, capacity_bytes: int) -> None:
 def views() -> ViewCache[Row]:
     """The view cache of the current application."""
     return current_app.extensions["contactapp.views"]
+
+
+def large_books() -> Bounded:
+    """The places for looking through large books."""
+    return current_app.extensions["contactapp.large_books"]
 
 
 def create_personal_book(owner_id: int) -> int:

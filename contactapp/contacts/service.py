@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import orjson
 
 from ..actor import Actor, Book
 from ..answers import CursorSeal
-from ..books.service import views
+from ..books.service import large_books, views
 from ..changes.service import ChangeLog
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
@@ -17,7 +18,9 @@ from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
-from .listing import Page, page_of
+from .listing import BY_ID, Page, page_of
+
+LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
 
 Versions = tuple[int, ...] | None
 
@@ -53,7 +56,9 @@ def list_contacts(
     it says where the words of `q` were found."""
     view = views().current(actor.book)
     seal = CursorSeal(actor.user_id, actor.book.id)
-    return view.head, page_of(view, query, seal, searched=searched)
+    looked_through = query["where"] or query["sort"] != BY_ID
+    with large_books().place() if looked_through and len(view) > LARGE else nullcontext():
+        return view.head, page_of(view, query, seal, searched=searched)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:

@@ -172,7 +172,7 @@ def test_it_says_when_to_come_back_where_too_many_hash(engine, new_app):
     app.extensions["contactapp.hasher"] = hasher
     client = app.test_client()
     fields = {"email": "ada@example.com", "password": PASSWORD}
-    with hasher._turn():
+    with hasher._bounded.place():
         for path, body in (("token", fields), ("register", fields)):
             answer = client.post(f"/api/v1/auth/{path}", json=body)
             refused(answer, 503, "unavailable")
