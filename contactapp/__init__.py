@@ -10,11 +10,11 @@ from flask import Flask
 from . import openapi, problems
 from .answers import build
 from .auth import guard, tokens
-from .auth.passwords import PasswordHasher, usable_cores
+from .auth.passwords import PasswordHasher
 from .auth.routes import auth
 from .books import service as books_service
 from .books.routes import books
-from .bounded import Busy
+from .bounded import Busy, usable_cores
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_http(app, settings)
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
-    books_service.init_app(app, settings.view_cache_mb * 2**20, settings.threads)
+    books_service.init_app(app, settings)
     migrate.init_app(app, directory=MIGRATIONS)
     init_limits(app, settings)
     problems.install(app)

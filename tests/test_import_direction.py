@@ -12,8 +12,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "contactapp"
 LEVELS = (
     {
         "actor",
+        "bounded",
         "clock",
         "config",
+        "connection",
         "crypto",
         "database",
         "engine",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import string
@@ -25,7 +24,7 @@ from typing import Protocol
 
 import bcrypt
 
-from ..bounded import Bounded
+from ..bounded import Bounded, usable_cores
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
@@ -201,12 +200,6 @@ def _dummy_hash(cost: int) -> str:
     """
     made_up = "".join(secrets.choice(_BCRYPT_ALPHABET) for _ in range(31))
     return bcrypt.gensalt(cost).decode("ascii") + made_up
-
-
-def usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @cache

@@ -9,8 +9,9 @@ from flask import Flask, current_app
 
 from .. import clock
 from ..actor import Actor
-from ..bounded import Bounded
+from ..bounded import Bounded, HostPlaces, usable_cores
 from ..changes.service import create_stream
+from ..config import Settings
 from ..contacts.row import Row
 from ..database import ConstraintViolated, Sql, database, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
@@ -27,13 +28,16 @@ _PERSONAL = Sql("SELECT id FROM book WHERE owner_id = ? AND personal")
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
 
 
-def init_app(app: Flask, capacity_bytes: int, threads: int) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its view cache, and places for looking through large books."""
-    # One at a time keeps a core busy, and one thread of the server is left to everybody else.
-    app.extensions["contactapp.large_books"] = Bounded(1, 5.0, max(1, threads - 2))
+    # A core and, in every process, a thread are left to everybody else: with all cores taken, a
+    # list waits for a processor that its own process has lost in the middle of a search.
+    host = HostPlaces(settings.instance_path / "large_books.lock", max(1, usable_cores() - 1))
+    waiting = max(1, settings.threads - 2)
+    app.extensions["contactapp.large_books"] = Bounded(1, 5.0, waiting, host)
     with app.app_context():
         app.extensions["contactapp.views"] = ViewCache(
-            database().lane, keyring().cipher, Row, capacity_bytes
+            database().lane, keyring().cipher, Row, settings.view_cache_mb * 2**20
         )
 
 

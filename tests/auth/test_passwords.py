@@ -11,7 +11,8 @@ import bcrypt
 import pytest
 
 from contactapp.auth import passwords
-from contactapp.auth.passwords import Busy, PasswordHasher, check_policy
+from contactapp.auth.passwords import PasswordHasher, check_policy
+from contactapp.bounded import Busy
 
 COST = 4
 

@@ -1,0 +1,47 @@
+"""Looking through a large book holds a place; whatever is cheap does not wait for one."""
+
+import pytest
+
+from contactapp.books.service import large_books
+from contactapp.contacts import service
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def full(alice, monkeypatch):
+    """A person whose book counts as large, while every place is taken."""
+    monkeypatch.setattr(service, "LARGE", 2)
+    for name in ("Ada", "Grace", "Hedy"):
+        assert alice.post("/contacts", json={"first_name": name}).status_code == 201
+    with alice.app.app_context():
+        bounded = large_books()
+    monkeypatch.setattr(bounded, "_max_wait", 0.02)
+    with bounded.place():
+        yield alice
+
+
+# RL-8
+@pytest.mark.parametrize(
+    "path", ["/contacts/search?q=ada", "/contacts?first_name=Ada", "/contacts?sort=last_name"]
+)
+def test_who_looks_through_it_is_told_when_to_come_back(full, path):
+    answer = full.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json["code"] == "unavailable"
+
+
+# RL-8
+@pytest.mark.parametrize("path", ["/contacts", "/contacts?skip=1&limit=1"])
+def test_pages_and_single_contacts_need_no_place(full, path):
+    page = full.get(path)
+    assert page.status_code == 200
+    id_ = page.json["items"][0]["id"]
+    assert full.get(f"/contacts/{id_}").status_code == 200
+
+
+# RL-8
+def test_small_books_need_none(full, monkeypatch):
+    monkeypatch.setattr(service, "LARGE", 3)
+    assert full.get("/contacts/search?q=ada").json["total"] == 1
