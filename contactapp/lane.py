@@ -112,7 +112,6 @@ class Lane:
     def _begin_when_free(self, until: float) -> None:
         """SQLite's own waiting sleeps for up to 100 ms at a time, while a write of another process
         takes two, and gives nobody a turn who comes back late."""
-        self._must_begin()
         opened = self._mine()
         if opened.waits:
             self._run(_BUSY_AT_ONCE, ())
@@ -178,13 +177,10 @@ class Lane:
         self.close()
 
     def _begin(self, sql: Sql) -> None:
-        self._must_begin()
-        self._run(sql, ())
-        self._local.opened.in_transaction = True
-
-    def _must_begin(self) -> None:
         if self.in_transaction:
             raise RuntimeError("this thread is in a transaction")
+        self._run(sql, ())
+        self._local.opened.in_transaction = True
 
     def _must_write(self) -> None:
         if not self.in_transaction or not self._local.opened.writes:

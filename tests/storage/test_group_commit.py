@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from flask import g
 
 from contactapp.database import Lane, Sql, database, lane, write_transaction
 from contactapp.engine import DatabaseBusy, DatabaseFull, DatabaseUnavailable
@@ -47,6 +48,7 @@ class Queue:
 
         def run():
             with self.app.app_context():
+                g.name = name
                 try:
                     self.outcomes[name] = body()
                 except BaseException as error:
@@ -98,6 +100,18 @@ def test_writes_that_queue_share_one_commit(queue):
     assert queue.outcomes == dict.fromkeys(("first", "second", "third", "fourth"))
     assert queue.kinds() == ["first", "fourth", "second", "third"]
     assert queue.commits() == 1
+
+
+def test_each_write_is_run_as_its_own_request(queue):
+    """Whichever thread runs it."""
+    ran = []
+    for name in ("first", "second", "third"):
+        queue.write(name, then=lambda: ran.append(threading.get_ident()) or g.name)
+    queue.let_go()
+    queue.join()
+    assert queue.outcomes == {name: name for name in ("first", "second", "third")}
+    assert len(ran) == 3
+    assert len(set(ran)) == 1
 
 
 def test_a_write_that_is_alone_commits_at_once(queue):

@@ -1,5 +1,6 @@
 """One write transaction: whole or not at all, once, and honest when it cannot be."""
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -145,6 +146,22 @@ def test_a_violated_constraint_that_is_passed_over_commits_all_the_rest_or_says_
             pass_over()
         assert streams() == before
     add()
+
+
+def test_a_child_opens_connections_of_its_own(two):
+    """What came over a fork is the parent's: its locks on SQLite, its socket to PostgreSQL."""
+    read, written = lane()._mine(), getattr(database().writer, "_connection", None)
+    child = os.fork()
+    if child == 0:
+        done = 1
+        with suppress(BaseException):
+            add()
+            own = getattr(database().writer, "_connection", None)
+            done = int(lane()._mine() is read or (own is not None and own is written))
+        os._exit(done)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert lane()._mine() is read
+    assert add() == two[1] + 2
 
 
 @on_postgresql
