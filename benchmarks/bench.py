@@ -108,8 +108,11 @@ def measure(field: Field, row: Row, connections: int, name: str, seconds: float)
     before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
     count = run(server.port, request, connections, max(2, seconds) if signing_in else seconds)
     spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
-    if not count.good or (count.refused and not signing_in):
-        raise SystemExit(f"{name}, {row.key}: {count.good} answers, {count.refused} refused")
+    if not count.good or (count.refused and not signing_in) or count.broken > count.good / 100:
+        raise SystemExit(
+            f"{name}, {row.key}, {connections} connections: {count.good} answers, {count.refused} "
+            f"refused, {count.broken} connections broken\n{server.log.read_text()[-2000:]}"
+        )
     each = 1e6 / count.good
     return Sample(spent * each, base_spent * each, count.good / count.seconds, count.refused)
 

@@ -41,11 +41,12 @@ class Request(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Answers below 400, all others, and the seconds they took."""
+    """Answers below 400, all others, the seconds they took, and what got no answer."""
 
     good: int
     refused: int
     seconds: float
+    broken: int = 0
 
 
 def bundled(port: int, request: Request, connections: int, seconds: float) -> Count:
@@ -106,7 +107,7 @@ def wrk(port: int, request: Request, connections: int, seconds: float) -> Count:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     total, status, socket, micros = map(int, out.rpartition("RESULT ")[2].split()[:4])
-    return Count(total - status, status + socket, micros / 1e6)
+    return Count(total - status, status, micros / 1e6, socket)
 
 
 def _lua(text: str) -> str:

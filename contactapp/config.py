@@ -6,13 +6,11 @@ NAME_FILE instead, the path of a file that holds the value. No message and no re
 a value: any may be a secret that was put under the wrong name.
 """
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import current_app
 
@@ -23,8 +21,8 @@ from contactapp.secrets_file import (
     NamedSecret,
     development_secrets,
     parse_secrets,
-    shared_material,
 )
+from contactapp.setting_checks import check, check_production
 from contactapp.setting_sources import (
     PREFIX,
     ConfigError,
@@ -176,9 +174,9 @@ def load(
     if parsed["base_url"] is None and parsed["env"] == "development":
         parsed["base_url"] = _local_url(parsed["bind"], tls=parsed["tls_cert"] is not None)
     loaded = Settings(**parsed)
-    _check(loaded)
+    check(loaded)
     if loaded.is_production:
-        _check_production(loaded, environ)
+        check_production(loaded, environ)
     return loaded
 
 
@@ -221,63 +219,6 @@ def _local_url(bind: str, *, tls: bool) -> str:
     host, _, port = bind.rpartition(":")
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 compared, not bound
     return f"{'https' if tls else 'http'}://{host}:{port}"
-
-
-def _check(settings: Settings) -> None:
-    """What one value alone cannot tell."""
-    for name in SECRET_NAMES:
-        if not getattr(settings, name.lower()):
-            raise ConfigError(
-                PREFIX + name,
-                f"must be set, here or as {PREFIX}{name}_FILE: k1: and `openssl rand -base64 32`.",
-            )
-    if shared := shared_material({name: getattr(settings, name.lower()) for name in SECRET_NAMES}):
-        raise ConfigError(
-            PREFIX + shared[1],
-            f"holds a key that {PREFIX}{shared[0]} holds too. Make one for each purpose.",
-        )
-    for one, other in (("TLS_CERT", "TLS_KEY"), ("MAIL_USERNAME", "MAIL_PASSWORD")):
-        missing = [name for name in (one, other) if getattr(settings, name.lower()) is None]
-        if len(missing) == 1:
-            raise ConfigError(
-                PREFIX + missing[0],
-                f"must be set too: {one} and {other} go together. Set both or none.",
-            )
-    if settings.session_seconds < settings.session_idle_seconds:
-        raise ConfigError(
-            PREFIX + "SESSION_SECONDS",
-            "must not be less than SESSION_IDLE_SECONDS. Raise it or lower that.",
-        )
-
-
-def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
-    """What development may do and production may not."""
-    if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
-        raise ConfigError(
-            "FLASK_DEBUG", "must be off in production: the debugger runs anybody's code. Unset it."
-        )
-    if settings.bcrypt_cost < 10:
-        raise ConfigError(
-            PREFIX + "BCRYPT_COST",
-            "must be 10 or more in production. Remove it to get the default.",
-        )
-    if not settings.base_url:
-        raise ConfigError(
-            PREFIX + "BASE_URL", "must be set in production: links in mail begin with it."
-        )
-    parts = urlsplit(settings.base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise ConfigError(
-            PREFIX + "BASE_URL",
-            "must begin with https:// in production, or passwords travel in the open.",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def settings() -> Settings:

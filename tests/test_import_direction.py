@@ -26,6 +26,7 @@ LEVELS = (
         "limits",
         "secrets_file",
         "session",
+        "setting_checks",
         "setting_sources",
         "setting_values",
         "sql",
