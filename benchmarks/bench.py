@@ -18,6 +18,8 @@ from .field import ENGINES, Field, constant_path, is_ours
 from .rows import JUDGED, ROWS, SIGN_IN_CONNECTIONS, Row, chosen, together
 from .samples import CEILING, Sample, Samples, ratio
 
+SLOW_ROUNDS, SLOW_SECONDS = 3, 2.0
+
 
 class Plan(NamedTuple):
     """How much is measured. A machine that others use too is now and then slower by a third, for
@@ -32,14 +34,15 @@ class Plan(NamedTuple):
 
     def rounds_of(self, row: Row, connections: int) -> int:
         """How often a row is measured at that many connections."""
-        judged = connections == JUDGED and row.key != "sign-in"
-        return self.judged_rounds if judged else self.rounds
+        if row.slow:
+            return SLOW_ROUNDS
+        return self.judged_rounds if connections == JUDGED else self.rounds
 
     def told(self) -> str:
         """In words."""
         return (
             f"{self.rounds} of {self.seconds} s each, {self.judged_rounds} at {JUDGED} "
-            "connections; medians"
+            f"connections, {SLOW_ROUNDS} of {SLOW_SECONDS:g} s for slow ones; medians"
         )
 
 
@@ -106,7 +109,7 @@ def measure(field: Field, row: Row, connections: int, name: str, seconds: float)
     signing_in = row.key == "sign-in"
     run = load.bundled if signing_in else load.load
     before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
-    count = run(server.port, request, connections, max(2, seconds) if signing_in else seconds)
+    count = run(server.port, request, connections, SLOW_SECONDS if row.slow else seconds)
     spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
     if not count.good or (count.refused and not signing_in) or count.broken > count.good / 100:
         raise SystemExit(
@@ -188,7 +191,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(rows, (1, JUDGED, 64), rounds=6, judged_rounds=20, seconds=0.4, big=10_000)
+    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=16, seconds=0.4, big=10_000)
     if given.quick:
         plan = Plan(rows, (JUDGED,), rounds=1, judged_rounds=1, seconds=1, big=2_000)
     results = run(plan, "make bench", progress)

@@ -99,13 +99,21 @@ def _sealed_cursor(key: bytes, place: tuple[Any, ...], text: bytes) -> str:
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
+@lru_cache(maxsize=4096)
+def _opened_cursor(key: bytes, place: tuple[Any, ...], cursor: str) -> tuple[str, list[Any]]:
+    """What is in a cursor, or ValueError or SealError. A deep page must not be dearer than the
+    first, and people go back to it."""
+    raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+    listing, values = orjson.loads(_cursor_cipher(key).open(raw, *place))
+    return listing, values
+
+
 class CursorSeal:
     """Seals and opens the cursors of one user's lists over one book: opaque, authenticated, and
     bound to the list they came from."""
 
     def __init__(self, user_id: int, book_id: int) -> None:
         self._key = keyring().purpose("cursor")
-        self._cipher = _cursor_cipher(self._key)
         self._place = ("cursor", user_id, book_id)
 
     def seal(self, values: list[Any], listing: str) -> str:
@@ -116,8 +124,7 @@ class CursorSeal:
     def open(self, cursor: str, listing: str) -> list[Any]:
         """The values in a cursor. Raises BadRequest where it is not ours or of another list."""
         try:
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-            found, values = orjson.loads(self._cipher.open(raw, *self._place))
+            found, values = _opened_cursor(self._key, self._place, cursor)
         except (ValueError, SealError):
             raise BadRequest("invalid_cursor") from None
         if found != listing:

@@ -6,23 +6,22 @@ NAME_FILE instead, the path of a file that holds the value. No message and no re
 a value: any may be a secret that was put under the wrong name.
 """
 
+import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app
 
-from contactapp import setting_values as values
 from contactapp.secrets_file import (
-    KEY_BYTES,
     SECRET_NAMES,
     NamedSecret,
     development_secrets,
-    parse_secrets,
+    shared_material,
 )
-from contactapp.setting_checks import check, check_production
 from contactapp.setting_sources import (
     PREFIX,
     ConfigError,
@@ -32,82 +31,8 @@ from contactapp.setting_sources import (
     read_python,
     read_source,
 )
-from contactapp.setting_values import Network, Unfit, Window, parse_windows
-
-DAY = 86400
-
-
-class Setting(NamedTuple):
-    """A row of the table; `default` is text in the form in which the setting is given."""
-
-    name: str
-    default: str
-    parse: Callable[[str], Any]
-    doc: str
-    secret: bool = False
-
-
-# One line or two a setting: read it as the table that it is.
-# fmt: off
-SETTINGS = (
-    Setting("ENV", "development", values.one_of("development", "production"),
-            "development or production"),
-    Setting("INSTANCE_PATH", "instance", Path,
-            "folder of the database, secrets and config.py; made with mode 0700"),
-    Setting("DATABASE_URL", "sqlite:///<instance>/contactapp.sqlite3", values.database_url,
-            "sqlite:////path/to/file or postgresql://user:password@host/name", True),
-    Setting("BIND", "127.0.0.1:8000", values.bind_address, "host:port to listen on"),
-    Setting("WORKERS", "2", values.whole_number(1, 64), "web worker processes; as many as cores"),
-    Setting("THREADS", "4", values.whole_number(1, 64), "threads in each worker"),
-    Setting("BASE_URL", "", values.base_url,
-            "how the world reaches this server, used in links; from BIND in development"),
-    Setting("MASTER_KEYS", "", parse_secrets(KEY_BYTES),
-            "id:base64 of 32 bytes, newest first; wrap all other keys", True),
-    Setting("JWT_SECRETS", "", parse_secrets(),
-            "id:base64 of 32 bytes or more, newest first; sign tokens", True),
-    Setting("PASSWORD_PEPPERS", "", parse_secrets(),
-            "id:base64 of 32 bytes or more, newest first; season password hashes", True),
-    Setting("CONTACT_LIMIT", "100", values.whole_number(0, 1_000_000),
-            "contacts a user may own; 0 is no limit"),
-    Setting("REDIS_URL", "", values.server_url("redis", "rediss"),
-            "rate limits shared between hosts; one host needs none", True),
-    Setting("CELERY_BROKER_URL", "", values.server_url("redis", "rediss", "amqp", "amqps"),
-            "lets Celery run the jobs", True),
-    Setting("MAIL_SERVER", "", values.optional_text,
-            "SMTP host; empty writes mail to the instance folder"),
-    Setting("MAIL_PORT", "587", values.whole_number(1, 65535), "SMTP port"),
-    Setting("MAIL_USERNAME", "", values.optional_text, "SMTP account", True),
-    Setting("MAIL_PASSWORD", "", values.optional_text, "SMTP password", True),
-    Setting("MAIL_USE_TLS", "true", values.boolean, "true for STARTTLS"),
-    Setting("MAIL_SENDER", "contactapp@localhost", values.mail_address,
-            "address that mail comes from"),
-    Setting("CORS_ORIGINS", "", values.origins,
-            "browser origins that may call the API, divided by commas"),
-    Setting("TRUSTED_PROXIES", "", values.networks,
-            "addresses or networks whose X-Forwarded-* headers count"),
-    Setting("RATE_LIMITS", "300 per minute;10000 per hour", parse_windows,
-            "requests per user; empty is off"),
-    Setting("ANONYMOUS_RATE_LIMITS", "60 per minute", parse_windows,
-            "requests per address without a user; empty is off"),
-    Setting("REGISTER_RATE_LIMITS", "20 per hour", parse_windows,
-            "registrations per address; empty is off"),
-    Setting("TLS_CERT", "", values.optional_file,
-            "certificate chain (PEM file); serves https together with TLS_KEY"),
-    Setting("TLS_KEY", "", values.optional_file, "private key (PEM file) of TLS_CERT"),
-    Setting("BCRYPT_COST", "12", values.whole_number(4, 16),
-            "work per password hash; 10 or more in production"),
-    Setting("ACCESS_TOKEN_SECONDS", "900", values.whole_number(1, DAY), "life of an access token"),
-    Setting("SESSION_IDLE_SECONDS", str(30 * DAY), values.whole_number(1, 3650 * DAY),
-            "a session unused for so long ends"),
-    Setting("SESSION_SECONDS", str(90 * DAY), values.whole_number(1, 3650 * DAY),
-            "a session ends after so long in any case"),
-    Setting("MAX_BODY_BYTES", str(2**20), values.whole_number(1024, 2**30), "largest request body"),
-    Setting("VIEW_CACHE_MB", "256", values.whole_number(1, 2**20),
-            "memory per process for opened address books, in MiB"),
-    Setting("BUSY_TIMEOUT_SECONDS", "5", values.whole_number(5, 600),
-            "how long a write waits for another one on SQLite"),
-)
-# fmt: on
+from contactapp.setting_table import SETTINGS
+from contactapp.setting_values import Network, Unfit, Window
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -174,9 +99,9 @@ def load(
     if parsed["base_url"] is None and parsed["env"] == "development":
         parsed["base_url"] = _local_url(parsed["bind"], tls=parsed["tls_cert"] is not None)
     loaded = Settings(**parsed)
-    check(loaded)
+    _check(loaded)
     if loaded.is_production:
-        check_production(loaded, environ)
+        _check_production(loaded, environ)
     return loaded
 
 
@@ -219,6 +144,63 @@ def _local_url(bind: str, *, tls: bool) -> str:
     host, _, port = bind.rpartition(":")
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 compared, not bound
     return f"{'https' if tls else 'http'}://{host}:{port}"
+
+
+def _check(settings: Settings) -> None:
+    """What one value alone cannot tell."""
+    for name in SECRET_NAMES:
+        if not getattr(settings, name.lower()):
+            raise ConfigError(
+                PREFIX + name,
+                f"must be set, here or as {PREFIX}{name}_FILE: k1: and `openssl rand -base64 32`.",
+            )
+    if shared := shared_material({name: getattr(settings, name.lower()) for name in SECRET_NAMES}):
+        raise ConfigError(
+            PREFIX + shared[1],
+            f"holds a key that {PREFIX}{shared[0]} holds too. Make one for each purpose.",
+        )
+    for one, other in (("TLS_CERT", "TLS_KEY"), ("MAIL_USERNAME", "MAIL_PASSWORD")):
+        missing = [name for name in (one, other) if getattr(settings, name.lower()) is None]
+        if len(missing) == 1:
+            raise ConfigError(
+                PREFIX + missing[0],
+                f"must be set too: {one} and {other} go together. Set both or none.",
+            )
+    if settings.session_seconds < settings.session_idle_seconds:
+        raise ConfigError(
+            PREFIX + "SESSION_SECONDS",
+            "must not be less than SESSION_IDLE_SECONDS. Raise it or lower that.",
+        )
+
+
+def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
+    """What development may do and production may not."""
+    if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        raise ConfigError(
+            "FLASK_DEBUG", "must be off in production: the debugger runs anybody's code. Unset it."
+        )
+    if settings.bcrypt_cost < 10:
+        raise ConfigError(
+            PREFIX + "BCRYPT_COST",
+            "must be 10 or more in production. Remove it to get the default.",
+        )
+    if not settings.base_url:
+        raise ConfigError(
+            PREFIX + "BASE_URL", "must be set in production: links in mail begin with it."
+        )
+    parts = urlsplit(settings.base_url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ConfigError(
+            PREFIX + "BASE_URL",
+            "must begin with https:// in production, or passwords travel in the open.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def settings() -> Settings:
