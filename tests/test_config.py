@@ -23,10 +23,9 @@ from contactapp.config import (
     Settings,
     Window,
     load,
-    parse_windows,
     settings_table,
 )
-from contactapp.setting_values import Unfit
+from contactapp.setting_values import Unfit, parse_windows
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = "Zq9vMarkerThatMustNotBeShown"
