@@ -111,7 +111,7 @@ def measure(field: Field, row: Row, connections: int, name: str, seconds: float)
     before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
     count = run(server.port, request, connections, SLOW_SECONDS if row.slow else seconds)
     spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
-    if not count.good or (count.refused and not signing_in) or count.broken > count.good / 100:
+    if not count.good or (count.refused and not signing_in) or count.broken > count.good / 20:
         raise SystemExit(
             f"{name}, {row.key}, {connections} connections: {count.good} answers, {count.refused} "
             f"refused, {count.broken} connections broken\n{server.log.read_text()[-2000:]}"
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=16, seconds=0.4, big=10_000)
+    plan = Plan(rows, (1, JUDGED, 64), rounds=3, judged_rounds=12, seconds=0.4, big=10_000)
     if given.quick:
         plan = Plan(rows, (JUDGED,), rounds=1, judged_rounds=1, seconds=1, big=2_000)
     results = run(plan, "make bench", progress)

@@ -99,7 +99,13 @@ def wrk(port: int, request: Request, connections: int, seconds: float) -> Count:
         script.flush()
         url = f"http://127.0.0.1:{port}{request.path}"
         # It takes whole seconds only, but stops and counts in good order when it is interrupted.
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds) + 60}s"]
+        command = [
+            "wrk",
+            "-t1",
+            "--timeout=60s",
+            f"-c{connections}",
+            f"-d{math.ceil(seconds) + 60}s",
+        ]
         process = subprocess.Popen(
             [*command, "-s", script.name, url], stdout=subprocess.PIPE, text=True
         )
