@@ -11,8 +11,9 @@ from .rows import Row
 from .samples import CEILING, Samples, Verdict, verdicts
 
 READING = """\
-* **CPU** is processor time of the server's whole process tree per answered request, in µs. It
-  repeats within about 3 %; requests/s, on the same cores as the client, within about 15 %.
+* **CPU** is processor time of the server's whole process tree per answered request, in µs. On a
+  quiet machine it repeats within about 3 %; requests/s, on the same cores as the client, within
+  about 15 %. How quiet this one was, the middle halves under Targets tell.
 * **× ceiling** is that CPU divided by the CPU of a bare Flask view under the same gunicorn that
   answers the same bytes without doing anything: taken within each round, then the median. In
   brackets is where the middle half of the rounds lies.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
 import tempfile
 import uuid
 from pathlib import Path
@@ -191,3 +193,23 @@ def _with_database(uri, name):
 
     url = make_url(uri).set(drivername="postgresql+psycopg", database=name)
     return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory):
+    """A Redis of the module's own, empty at first."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on PATH")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = str(tmp_path_factory.mktemp("redis"))
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+    with subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True) as server:
+        for line in server.stdout:
+            if "Ready to accept connections" in line:
+                break
+        yield f"redis://127.0.0.1:{port}/0"
+        server.terminate()
+        server.communicate()

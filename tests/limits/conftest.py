@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import multiprocessing
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,26 +15,6 @@ import pytest
 
 from contactapp.limits import Store, TableStore, open_store, table
 from contactapp.limits.redis_store import RedisStore
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no redis-server on PATH")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    for line in server.stdout:
-        if "Ready to accept connections" in line:
-            break
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.communicate()
 
 
 @pytest.fixture(params=["table", "redis"])

@@ -97,7 +97,8 @@ def test_a_closed_store_opens_the_file_that_is_there(store: TableStore, path: Pa
 
 def test_the_table_grows_and_forgets_nobody(store: TableStore, path: Path) -> None:
     # RL-1: the first 4096 slots are not enough
-    before = path.stat().st_size if path.exists() else 0
+    store.check()
+    before = path.stat().st_size
     for times in range(2):
         assert [used(store, f"u{n}") for n in range(6000)] == [times] * 6000
     assert buckets(path) >= 2 * table.FIRST_BUCKETS
@@ -131,8 +132,8 @@ def test_the_slots_of_ended_windows_are_used_again(store: TableStore, path: Path
     assert buckets(path) == table.FIRST_BUCKETS
 
 
-def test_a_window_that_has_ended_is_left_behind_when_the_table_grows(
-    store: TableStore, monkeypatch: pytest.MonkeyPatch
+def test_an_ended_slot_is_taken_before_the_table_grows(
+    store: TableStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table, "FIRST_BUCKETS", 1)
     for n in range(8):
@@ -141,6 +142,26 @@ def test_a_window_that_has_ended_is_left_behind_when_the_table_grows(
         store.hit(f"new{n}", MINUTE, NOW + 59)
     assert store.hit("one more", (Window(9, 60), Window(9, 3600)), NOW + 61).remaining == 8
     assert [store.hit(f"new{n}", MINUTE, NOW + 61).remaining for n in range(8)] == [3] * 8
+    assert buckets(path) == 1
+
+
+def test_what_has_ended_is_left_behind_when_the_table_grows(
+    store: TableStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "FIRST_BUCKETS", 2)
+    of: tuple[list[str], list[str]] = ([], [])
+    for n in range(100):
+        of[table._number(table._hash(f"u{n}")) % 2].append(f"u{n}")
+    old, full, next_ = of[1][:3], of[0][:16], of[0][16]
+    for key in old:
+        store.hit(key, MINUTE, NOW)
+    for key in full:
+        store.hit(key, MINUTE, NOW + 30)
+    assert store.hit(next_, MINUTE, NOW + 61).remaining == 4
+    assert buckets(path) == 4
+    with entered(path) as mine:
+        assert [mine.find(key) for key in old] == [0, 0, 0]
+    assert [store.hit(key, MINUTE, NOW + 61).remaining for key in full] == [3] * 16
 
 
 def test_beyond_the_most_the_one_that_ends_first_is_forgiven(
