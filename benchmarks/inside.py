@@ -39,6 +39,8 @@ QUERIES = (
     b"limit=20&sort=name&q=anna",
     b"limit=20&q=%2249+151%22+ltd",
     b"limit=20&q=nowhere",
+    b"limit=20&sort=name&q=jean-luc",
+    b"limit=20&phone_like=151",
     b"limit=20&company_like=wind&birthday_month=6",
     b"limit=20&has=phone,birthday&sort=-updated_at",
     b"limit=20&custom.floor_min=2",

@@ -125,6 +125,10 @@ class BookView(Generic[R]):
         """An order, made at its first use, patched in later views."""
         return self._find(("order", name), make)
 
+    def has_order(self, name: Any) -> bool:
+        """Whether the order was made before, so that it costs little now."""
+        return ("order", name) in self._kept or ("order", name) in self._earlier
+
     def column(self, name: Any, of: Callable[[R], Any]) -> dict[int, Any]:
         """A value of every row that has it, by id; worked out at its first use, later patched."""
         return self._find(("column", name), lambda view: _column(view, of)).values

@@ -7,7 +7,7 @@ cards. What a contact does not have matches no filter on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -15,30 +15,38 @@ from . import search
 from .card import LINES
 from .folding import fold
 from .row import Row
-from .search import Number
 
 TEXT = ("name", *LINES)
 HAS = (*LINES, "custom_fields")
 CUSTOM_ENDINGS = ("_min", "_max", "_like")
-HAYSTACK = "haystack"
 
 
 class Filter(NamedTuple):
-    """A contact passes whose value in the column, which `of` takes from a row, passes the test.
-    Where there are needles the test is whether the value contains any of them, which needs no call
-    per contact."""
+    """What a contact's value in a column, which `of` takes from its row, must be: text that has a
+    needle of each of the terms, or what passes the test."""
 
     column: Any
     of: Callable[[Row], Any]
-    test: Callable[[Any], bool]
-    needles: tuple[str, ...] = ()
+    terms: tuple[tuple[str, ...], ...] = ()
+    test: Callable[[Any], bool] = bool
+
+    def passing(self, values: Iterable[tuple[int, Any]]) -> list[int]:
+        """The ids whose values pass."""
+        if not self.terms:
+            test = self.test
+            return [i for i, value in values if test(value)]
+        # First what fewest are likely to have; the others are only looked for in what is left.
+        for needles in sorted(self.terms, key=lambda needles: (len(needles), -len(needles[0]))):
+            values = _having(values, needles)
+        return [i for i, _ in values]
 
 
-class Phone(NamedTuple):
-    """A phone number's digits, and its lines in a haystack."""
+class Searched(NamedTuple):
+    """A column of the texts that search looks through, and how many kinds of lines they have."""
 
-    number: Number
-    lines: str
+    column: str
+    of: Callable[[Row], str]
+    kinds: int
 
 
 class Custom(NamedTuple):
@@ -48,14 +56,29 @@ class Custom(NamedTuple):
     text: str
 
 
+_WORDS = Searched("words", lambda row: search.words(row.card()), 1)
+_HAYSTACKS = Searched("haystack", lambda row: search.haystack(row.card()), 3)
+
+
 def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
     """The filters in a parsed query; a contact must pass every one."""
     return tuple(_each(query))
 
 
-def haystack_of(row: Row) -> str:
-    """The column that search looks through."""
-    return search.haystack(row.card())
+def searched_texts(terms: tuple[search.Term, ...]) -> Searched:
+    """The texts to look through for these terms."""
+    return _WORDS if all(map(search.is_plain, search.needles_of(terms))) else _HAYSTACKS
+
+
+def _having(values: Iterable[tuple[int, str]], needles: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Those whose text has any of the needles. One loop for each usual number of them: a call per
+    contact would double what a search costs."""
+    one, other = needles[0], needles[-1]
+    if len(needles) == 1:
+        return [value for value in values if one in value[1]]
+    if len(needles) == 2:
+        return [value for value in values if one in value[1] or other in value[1]]
+    return [value for value in values if any(needle in value[1] for needle in needles)]
 
 
 def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
@@ -75,11 +98,12 @@ def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
         yield _equals("birthday_month", _birthday_month, query["birthday_month"])
     if "has" in query:
         wanted = sum(1 << HAS.index(field) for field in query["has"])
-        yield Filter("filled", _filled, lambda found: found & wanted == wanted)
+        yield Filter("filled", _filled, test=lambda found: found & wanted == wanted)
     for name, value in query.get("custom", {}).items():
         yield _custom(name, value)
-    for term in query.get("q", ()):
-        yield Filter(HAYSTACK, haystack_of, term.within, term.needles)
+    if "q" in query:
+        texts = searched_texts(query["q"])
+        yield Filter(texts.column, texts.of, tuple(term.needles for term in query["q"]))
 
 
 def _folded(field: str) -> Callable[[Row], str | None]:
@@ -91,38 +115,27 @@ def _is(field: str, value: str) -> Filter:
 
 
 def _like(field: str, value: str) -> Filter:
-    wanted = fold(value)
-    return Filter(field, _folded(field), lambda found: wanted in found, (wanted,))
+    return Filter(field, _folded(field), ((fold(value),),))
 
 
 def _equals(column: str, of: Callable[[Row], Any], wanted: Any) -> Filter:
-    return Filter(column, of, lambda found: found == wanted)
+    return Filter(column, of, test=lambda found: found == wanted)
 
 
 def _between(field: str, least: float, most: float) -> Filter:
-    return Filter(field, lambda row: row.value(field), lambda found: least <= found <= most)
+    return Filter(field, lambda row: row.value(field), test=lambda found: least <= found <= most)
 
 
-def _phone(row: Row) -> Phone | None:
-    phone = row.value("phone")
-    return phone and Phone(search.number_of(phone), search.phone_lines(phone))
+def _phone(row: Row) -> str | None:
+    return (phone := row.value("phone")) and search.phone_lines(phone)
 
 
 def _phone_is(value: str) -> Filter:
-    """National and international forms of one number are equal."""
-    wanted = search.number_of(value)
-
-    def same(found: Phone) -> bool:
-        if wanted.international and found.number.international:
-            return wanted.international == found.number.international
-        return wanted.national == found.number.national
-
-    return Filter("phone", _phone, same)
+    return Filter("phone", _phone, (search.whole_number(value),))
 
 
 def _phone_like(value: str) -> Filter:
-    wanted = search.term(value)
-    return Filter("phone", _phone, lambda found: wanted.within(found.lines))
+    return Filter("phone", _phone, (search.term(value).needles,))
 
 
 def _birthday_month(row: Row) -> int | None:
@@ -146,7 +159,8 @@ def _custom(name: str, value: str) -> Filter:
         found = row.card().get("custom_fields", {}).get(key)
         return None if found is None else Custom(_number(found), fold(search.text_of(found)))
 
-    return Filter(("custom", key), of, _custom_test(ending, Custom(_number(value), fold(value))))
+    test = _custom_test(ending, Custom(_number(value), fold(value)))
+    return Filter(("custom", key), of, test=test)
 
 
 def _custom_test(ending: str, wanted: Custom) -> Callable[[Custom], bool]:

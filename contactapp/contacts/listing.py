@@ -11,7 +11,7 @@ import orjson
 
 from ..answers import CursorSeal
 from ..books.view import BookView, Order
-from .filters import HAYSTACK, haystack_of
+from .filters import Filter, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row
 from .search import matched_in, needles_of
@@ -68,14 +68,13 @@ def page_of(
 ) -> Page:
     """The page that the query asks for. Raises BadRequest for a cursor that is not of this list."""
     sort, limit, listing = query["sort"], query["limit"], query["listing"]
-    order = None if sort == BY_ID else view.order(sort, order_by(sort))
-    ids = view.ids if order is None else order.ids
-    for column, of, test, needles in query["where"]:
-        values = view.column(column, of)
-        if 1 <= len(needles) <= 2:
-            ids = _containing(ids, values, needles[0], needles[-1])
-        else:
-            ids = [i for i in ids if (value := values.get(i)) is not None and test(value)]
+    ids = view.ids if sort == BY_ID else view.order(sort, order_by(sort)).ids
+    found = _found(view, query["where"])
+    if found is not None and sort == BY_ID:
+        ids = sorted(found)
+    elif found is not None and len(found) < len(ids):
+        members = set(found)
+        ids = [i for i in ids if i in members]
     start = query["skip"]
     if "cursor" in query:
         start = _position(view, ids, sort, seal.open(query["cursor"], listing))
@@ -85,16 +84,23 @@ def page_of(
         cursor = seal.seal(_values(rows[-1], sort), listing)
     places: Callable[[Row], list[str]] | None = None
     if searched:
-        texts, needles = view.column(HAYSTACK, haystack_of), needles_of(query["q"])
-        places = lambda row: matched_in(texts[row.id], needles, row.card)  # noqa: E731
+        column, of, kinds = searched_texts(query["q"])
+        texts, needles = view.column(column, of), needles_of(query["q"])
+        places = lambda row: matched_in(texts[row.id], kinds, needles, row.card)  # noqa: E731
     return Page(rows, cursor, len(ids), query.get("fields_"), places)
 
 
-def _containing(ids: list[int], texts: Mapping[int, str], one: str, other: str) -> list[int]:
-    get = texts.get
-    if one == other:
-        return [i for i in ids if one in get(i, "")]
-    return [i for i in ids if one in (text := get(i, "")) or other in text]
+def _found(view: BookView[Row], where: tuple[Filter, ...]) -> list[int] | None:
+    """The ids that pass all filters, in no order; None without any. A column is read as it lies in
+    memory: in the order of the list each contact would be a cache miss."""
+    found: list[int] | None = None
+    for wanted in where:
+        values = view.column(wanted.column, wanted.of)
+        if found is None:
+            found = wanted.passing(values.items())
+        else:
+            found = wanted.passing((i, values[i]) for i in found if i in values)
+    return found
 
 
 def _position(view: BookView[Row], ids: list[int], sort: tuple[str, ...], values: list[Any]) -> int:

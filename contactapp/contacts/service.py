@@ -56,7 +56,8 @@ def list_contacts(
     it says where the words of `q` were found."""
     view = views().current(actor.book)
     seal = CursorSeal(actor.user_id, actor.book.id)
-    looked_through = query["where"] or query["sort"] != BY_ID
+    sort = query["sort"]
+    looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
     with large_books().place() if looked_through and len(view) > LARGE else nullcontext():
         return view.head, page_of(view, query, seal, searched=searched)
 

@@ -42,6 +42,19 @@ def test_pages_and_single_contacts_need_no_place(full, path):
 
 
 # RL-8
+def test_an_order_that_was_made_before_needs_none(full, monkeypatch):
+    for number in range(6):  # one more is less than an eighth of the book: the order is patched
+        assert full.post("/contacts", json={"first_name": f"B{number}"}).status_code == 201
+    with monkeypatch.context() as small:
+        small.setattr(service, "LARGE", 10)
+        made = full.get("/contacts?sort=-first_name").json
+    assert full.get("/contacts?sort=-first_name").json == made
+    assert full.post("/contacts", json={"first_name": "Joan"}).status_code == 201
+    assert full.get("/contacts?sort=-first_name").json["items"][0]["first_name"] == "Joan"
+    assert full.get("/contacts?sort=first_name").status_code == 503
+
+
+# RL-8
 def test_small_books_need_none(full, monkeypatch):
     monkeypatch.setattr(service, "LARGE", 3)
     assert full.get("/contacts/search?q=ada").json["total"] == 1

@@ -25,8 +25,9 @@ def test_every_pattern_ends_soon(text):
     search.is_number(text)
     search.number_of(text)
     card = {"phone": text, "company": text, "custom_fields": {"text": text}}
-    haystack = search.haystack(card)
-    for term in (*found[:50], search.term(text)):
-        term.within(haystack)
-    assert search.matched_in(haystack, search.needles_of(found[:20]), lambda: card) is not None
-    assert len(haystack) < 400 * len(text) + 1000
+    needles = search.needles_of((*found[:50], search.term(text)))
+    for kinds, looked_through in ((1, search.words(card)), (3, search.haystack(card))):
+        for needle in needles:
+            assert search.is_plain(needle) in {True, False}
+        assert search.matched_in(looked_through, kinds, needles, lambda: card) is not None
+        assert len(looked_through) < 400 * len(text) + 1000
