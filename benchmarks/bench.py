@@ -135,8 +135,8 @@ def measure_all(field: Field, plan: Plan, progress: Progress) -> Samples:
             for name in names:  # every worker opens the book before it counts
                 warm(field, row, name)
         for _ in range(plan.rounds_of(rows[0], connections)):
-            for row in rows:
-                for name in names:
+            for name in names:
+                for row in rows:  # of one server right after each other: they are compared
                     sample = measure(field, row, connections, name, plan.seconds)
                     if sample:
                         samples.add(row.key, connections, name, sample)
