@@ -108,9 +108,12 @@ def measure(field: Field, row: Row, connections: int, name: str, seconds: float)
     # The bundled client waits for the last answer; wrk leaves hashes behind that nobody counts.
     signing_in = row.key == "sign-in"
     run = load.bundled if signing_in else load.load
-    before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
-    count = run(server.port, request, connections, SLOW_SECONDS if row.slow else seconds)
-    spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
+    for lasting in (SLOW_SECONDS if row.slow else seconds, 2 * SLOW_SECONDS):
+        before, base = server.cpu_seconds(), field.postgres.cpu_seconds()
+        count = run(server.port, request, connections, lasting)
+        spent, base_spent = server.cpu_seconds() - before, field.postgres.cpu_seconds() - base
+        if count.good:  # the reference may need longer for its first one
+            break
     if not count.good or (count.refused and not signing_in) or count.broken > count.good / 20:
         raise SystemExit(
             f"{name}, {row.key}, {connections} connections: {count.good} answers, {count.refused} "
@@ -172,7 +175,7 @@ def run(plan: Plan, command: str, progress: Progress) -> table.Results:
             progress.say("proofs hold")
             samples = measure_all(field, plan, progress)
             for name, found in field.seeded.items():
-                others += other.interference(found, plan.seconds + 2)
+                others += other.interference(found)
                 others += other.views(found, plan.big) if is_ours(name) else []
                 progress.say(f"other figures of {name}")
             about = machine.facts(command, plan.told(), postgres)
@@ -191,7 +194,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(rows, (1, JUDGED, 64), rounds=3, judged_rounds=12, seconds=0.4, big=10_000)
+    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=36, seconds=0.25, big=10_000)
     if given.quick:
         plan = Plan(rows, (JUDGED,), rounds=1, judged_rounds=1, seconds=1, big=2_000)
     results = run(plan, "make bench", progress)

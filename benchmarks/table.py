@@ -24,6 +24,8 @@ READING = """\
 * All servers run throughout with two workers and take turns in every round. Quotas run,
   authentication is real, caches are warm. A sign-in is a bcrypt hash of cost 12; **refused** are
   answers of 400 and above, which for a sign-in is the 503 of a full queue.
+* Times inside a process (the other figures) are the lower quartile of two dozen tries and more:
+  what else runs on the machine only ever adds to them.
 """
 
 

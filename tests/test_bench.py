@@ -101,7 +101,7 @@ def test_the_kept_results_are_those_of_a_full_run(kept):
             for name in (CEILING, "contactapp-sqlite", "contactapp-postgresql"):
                 assert f"| {row.label} | {name} | " in found
     assert (
-        "| rounds | 3 of 0.4 s each, 12 at 16 connections, 3 of 2 s for slow ones; medians |"
+        "| rounds | 4 of 0.25 s each, 36 at 16 connections, 3 of 2 s for slow ones; medians |"
         in kept
     )
 

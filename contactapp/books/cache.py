@@ -118,11 +118,14 @@ class ViewCache(Generic[R]):
         with self._lane.snapshot():
             seq, head = self._lane.one(_STATE, (book.stream_id,))
             rows = self._lane.all(ALL_ROWS, (book.id,))
-        return BookView.of(seq, head, (self._open(cipher, row) for row in rows))
+        open_, open_row = cipher.opener(*_place(book.id)), self._open_row
+        view = BookView.of(seq, head, [open_row(row[:8], open_(row[8], row[1])) for row in rows])
+        self.opened += len(rows)
+        return view
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:
         uid, book_id = columns[1], columns[2]
-        plaintext = cipher.open(columns[8], "contact", "sealed", book_id, uid)
+        plaintext = cipher.open(columns[8], *_place(book_id), uid)
         self.opened += 1
         return self._open_row(columns[:8], plaintext)
 
@@ -136,3 +139,7 @@ class ViewCache(Generic[R]):
             while total > self._capacity:
                 _, dropped = self._views.popitem(last=False)
                 total -= dropped.size
+
+
+def _place(book_id: int) -> tuple[object, ...]:
+    return ("contact", "sealed", book_id)

@@ -56,14 +56,14 @@ class Meta(NamedTuple):
 
 def display_name(card: dict[str, Any]) -> str:
     """The name to show: prefix, given, middle, family name and suffix, else the next best."""
-    parts = (card.get(key) for key in ("prefix", "first_name", "middle_name", "last_name"))
-    name = " ".join(part for part in parts if part)
-    if name and card.get("suffix"):
-        name += f", {card['suffix']}"
-    if name and (card.get("first_name") or card.get("last_name")):
+    get = card.get
+    parts = [get("prefix"), get("first_name"), get("middle_name"), get("last_name")]
+    name = " ".join([part for part in parts if part])
+    if name and get("suffix"):
+        name += f", {get('suffix')}"
+    if name and (parts[1] or parts[3]):
         return name
-    best = (card.get(key) for key in ("nickname", "company", "email", "phone"))
-    return next((value for value in best if value), name)
+    return get("nickname") or get("company") or get("email") or get("phone") or name
 
 
 def split_name(name: str) -> tuple[str | None, str | None]:
