@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not i
 from gunicorn import util
 
 from contactapp import create_app, startup
+from contactapp.beside import WorkerBeside
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
 from contactapp.startup import StartError
@@ -69,9 +70,24 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Say where the documentation is, and a first request to paste."""
+    """Start the job worker; say where the documentation is, and a first request to paste."""
+    if _settings.job_worker:
+        server.job_worker = WorkerBeside()
+        server.job_worker.start()
     if not _settings.is_production:
         print(startup.greeting(_settings), flush=True)
+
+
+def on_reload(server):
+    """The job worker comes back with what the web workers come back with."""
+    if hasattr(server, "job_worker"):
+        server.job_worker.restart()
+
+
+def on_exit(server):
+    """Jobs that were begun are finished."""
+    if hasattr(server, "job_worker"):
+        server.job_worker.stop()
 
 
 def post_fork(server, worker):

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import openapi, problems
+from . import mail, openapi, problems
 from .answers import build
 from .auth import guard, tokens
 from .auth.passwords import PasswordHasher
@@ -23,6 +23,7 @@ from .envelope import Envelope
 from .extensions import limiter, migrate
 from .keyring import Keyring
 from .limits import Quota, init_limiter, open_store
+from .pages.account import account
 from .pages.routes import pages
 from .probes import probes
 from .session import NoSession
@@ -47,12 +48,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
     books_service.init_app(app, settings)
+    mail.init_app(app, settings)
     migrate.init_app(app, directory=MIGRATIONS)
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     openapi.init_app(app, (auth, users, books, contacts))
     app.register_blueprint(pages)
+    app.register_blueprint(account)
     app.register_blueprint(probes)
     guard.install(app)
     return app

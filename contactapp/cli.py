@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,16 +12,20 @@ import click
 from flask import Flask
 
 from . import create_app, startup
+from . import mail as letters
 from .auth import service as auth_service
 from .auth.schemas import Registration
 from .books import service as books_service
+from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
 from .incoming import loaded
+from .jobs import service as jobs_service
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
 from .users.service import find_credentials
+from .worker import job_worker
 
 ROOT = Path(__file__).parent.parent
 
@@ -100,6 +105,80 @@ def books_unshare(owner: str, user: str) -> None:
     with _ready_app().app_context():
         books_service.unshare_book(_user_id(owner), _user_id(user))
     click.echo(f"{user} may no longer use the book of {owner}.")
+
+
+@cli.command()
+@click.option("--threads", type=click.IntRange(1, 64), help="Instead of the setting JOB_THREADS.")
+@click.option("--parent", type=int, hidden=True)
+def worker(threads: int | None, parent: int | None) -> None:
+    """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
+    app = _ready_app()
+    working = job_worker(app)
+    signal.signal(signal.SIGTERM, lambda *_: working.stop())
+    # Ctrl+C goes to the server that started it as well, which ends it when its own work is done.
+    stops = signal.SIG_IGN if parent else lambda *_: working.stop()
+    signal.signal(signal.SIGINT, stops)
+    # Without that server it would go on unseen.
+    alive = lambda: parent is None or os.getppid() == parent  # noqa: E731
+    working.run(threads or app.extensions["contactapp.settings"].job_threads, alive)
+
+
+@cli.group()
+def jobs() -> None:
+    """The job queue."""
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice(["pending", "done", "dead"]))
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+def jobs_list(status: str | None, limit: int) -> None:
+    """List jobs, the newest first."""
+    with _ready_app().app_context():
+        found = jobs_service.list_jobs(status, limit)
+    for job in found:
+        click.echo(
+            f"{job.id:>8}  {job.status:7}  {job.kind:20} {job.ref or '':>8}  "
+            f"{rfc3339(job.created_at)}  attempts {job.attempts}"
+            f"{'  next ' + rfc3339(job.next_at) if job.status == 'pending' else ''}"
+            f"{'  ' + job.error if job.error else ''}"
+        )
+    if not found:
+        click.echo("No jobs.", err=True)
+
+
+@jobs.command("replay")
+@click.argument("job_id", type=int, required=False)
+@click.option("--all", "everything", is_flag=True, help="All dead jobs.")
+def jobs_replay(job_id: int | None, everything: bool) -> None:
+    """Give a dead job another eight attempts."""
+    if (job_id is None) is not everything:
+        raise click.UsageError("Give the id of a job, or --all.")
+    with _ready_app().app_context():
+        count = jobs_service.replay(job_id)
+    click.echo(f"{count} to be tried again.")
+
+
+@cli.group()
+def mail() -> None:
+    """Letters."""
+
+
+@mail.command("preview")
+@click.argument("name", required=False)
+@click.option("--html", is_flag=True, help="The HTML part.")
+def mail_preview(name: str | None, html: bool) -> None:
+    """Show a letter as it would be sent, or the names of all."""
+    if name is None:
+        click.echo("\n".join(letters.names()))
+        return
+    if name not in letters.names():
+        raise click.ClickException(f"There is no letter {name}: {', '.join(letters.names())}.")
+    with _app().app_context():
+        letter = letters.compose(name, "somebody@example.com", **letters.EXAMPLE)
+    if html:
+        click.echo(letter.html or "It has no HTML part.")
+    else:
+        click.echo(f"Subject: {letter.subject}\n\n{letter.body}", nl=False)
 
 
 @cli.command()

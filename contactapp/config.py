@@ -53,6 +53,8 @@ class Settings:
     password_peppers: tuple[NamedSecret, ...] = field(repr=False)
     contact_limit: int
     redis_url: str | None = field(repr=False)
+    job_worker: bool
+    job_threads: int
     celery_broker_url: str | None = field(repr=False)
     mail_server: str | None
     mail_port: int
@@ -60,6 +62,8 @@ class Settings:
     mail_password: str | None = field(repr=False)
     mail_use_tls: bool
     mail_sender: str
+    email_verification: str
+    mail_rate_limits: tuple[Window, ...]
     cors_origins: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
     rate_limits: tuple[Window, ...]

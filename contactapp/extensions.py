@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
+from flask_mail import Mail
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
@@ -29,5 +30,6 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 migrate = Migrate()
 jwt = JWTManager()
+mail = Mail()
 # Only views that carry `@limiter.limit` pay for it.
 limiter = Limiter(key_func=client_key)

@@ -66,6 +66,11 @@ class Lane:
         self._must_write()
         return self._run(sql, parameters).rowcount
 
+    def change(self, sql: Sql, parameters: Sequence[Any]) -> list[Any]:
+        """Change rows in the running write transaction; what the statement returns of them."""
+        self._must_write()
+        return self._run(sql, parameters).fetchall()
+
     def insert(self, table: str, row: Mapping[str, Any], returning: str = "id") -> Any:
         """Insert a row in the running write transaction; the value of its column `returning`, if
         any. Table and column names are the program's own. Raises ConstraintViolated."""

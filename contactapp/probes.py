@@ -8,6 +8,7 @@ from .answers import answer_object
 from .database import Sql, database, lane
 from .engine import DatabaseFailure, warn_of_old_sqlite
 from .http import unlimited
+from .jobs.service import worker_is_silent
 from .startup import problems
 
 probes = Blueprint("probes", __name__)
@@ -31,9 +32,19 @@ def readyz() -> Response:
     except DatabaseFailure:
         found = ["the database is not reachable"]
     status = {"status": "unready" if found else "ready", "problems": found}
-    warning = warn_of_old_sqlite() if database().is_sqlite else None
-    if warning:
-        status["warnings"] = [warning]
+    warnings = _warnings(ready=not found)
+    if warnings:
+        status["warnings"] = warnings
     if found:
         return answer_object(status, 503, {"Retry-After": "5"})
     return answer_object(status)
+
+
+def _warnings(*, ready: bool) -> list[str]:
+    """What the operator should see to, while requests can be served."""
+    found = [warn_of_old_sqlite()] if database().is_sqlite else []
+    if ready and worker_is_silent():
+        found.append(
+            "no job worker was heard of for a minute, so mail waits: run `contactapp worker`"
+        )
+    return [warning for warning in found if warning]

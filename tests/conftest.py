@@ -35,6 +35,8 @@ FAST = {
     "RATE_LIMITS": "1000000 per minute",
     "ANONYMOUS_RATE_LIMITS": "1000000 per minute",
     "REGISTER_RATE_LIMITS": "1000000 per minute",
+    "MAIL_RATE_LIMITS": "1000000 per minute",
+    "JOB_WORKER": "false",  # the tests of jobs start workers of their own
 }
 
 

@@ -21,6 +21,8 @@ GET    /docs/static/<digest>/<name>         200       200 200   200 200   200   
 GET    /openapi.json                        200       200 200   200 200   200   200
 GET    /healthz                             200       200 200   200 200   200   200
 GET    /readyz                              200       200 200   200 200   200   200
+GET    /account/<purpose>                   200       200 200   200 200   200   200
+POST   /account/<purpose>                   400       400 400   400 400   400   400
 POST   /api/v1/auth/register                201       201 201   201 201   201   201
 POST   /api/v1/auth/token                   401       200 200   200 200   200   401
 POST   /api/v1/auth/login                   401       200 200   200 200   200   401
@@ -28,6 +30,13 @@ POST   /api/v1/auth/refresh                 401       200 200   200 200   200   
 POST   /api/v1/auth/logout                  401       204 204   204 204   204   401
 GET    /api/v1/auth/sessions                401       200 200   200 200   200   401
 DELETE /api/v1/auth/sessions/<id>           401       404 404   404 204   404   401
+POST   /api/v1/auth/verify-email            400       400 400   400 400   400   400
+POST   /api/v1/auth/verify-email/resend     202       202 202   202 202   202   202
+POST   /api/v1/auth/password/forgot         202       202 202   202 202   202   202
+POST   /api/v1/auth/password/reset          400       400 400   400 400   400   400
+POST   /api/v1/auth/password/change         401       403 403   403 403   403   401
+POST   /api/v1/auth/email/change            401       403 403   403 403   403   401
+POST   /api/v1/auth/email/confirm           400       400 400   400 400   400   400
 GET    /api/v1/auth/me                      401       200 200   200 200   200   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
@@ -72,6 +81,20 @@ def body_of(method, rule, person, number):
         return {"username": name, "password": PASSWORD}
     if rule.endswith("/refresh"):
         return {"refresh_token": person.refresh if person else "none"}
+    email, token = {"email": f"{name}@example.com"}, {"token": "none"}
+    guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
+    for ending, body in {
+        "/account/<purpose>": token,
+        "/verify-email": token,
+        "/verify-email/resend": email,
+        "/password/forgot": email,
+        "/password/reset": {**token, "new_password": "a long enough phrase"},
+        "/password/change": guess,
+        "/email/change": {**email, "password": "a guess"},
+        "/email/confirm": token,
+    }.items():
+        if rule.endswith(ending):
+            return body if method == "POST" else None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -89,6 +112,8 @@ def path_of(rule, alice, person):
         sessions = alice.get("/auth/sessions").json["items"]
         alice.access, alice.refresh = kept
         return rule.replace("<id>", str(next(s["id"] for s in sessions if s["is_current"])))
+    if "<purpose>" in rule:
+        return rule.replace("<purpose>", "verify")
     if "<digest>" in rule:
         with alice.app.test_request_context():
             return asset_url("docs.js")
@@ -101,7 +126,8 @@ def ask(people, name, method, rule, number=0):
     bearer = {"Authorization": f"Bearer {person.access}"} if person else {}
     client, path = alice.app.test_client(), path_of(rule, alice, person)
     body = body_of(method, rule, person, number)
-    answer = client.open(path, method=method, headers=bearer, json=body)
+    sent = {"data" if rule.startswith("/account/") else "json": body}
+    answer = client.open(path, method=method, headers=bearer, **sent)
     answer.get_data()
     answer.close()  # files of the pages are streamed
     return answer

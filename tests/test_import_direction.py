@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "contactapp"
 LEVELS = (
     {
         "actor",
+        "beside",
         "bounded",
         "clock",
         "config",
@@ -24,6 +25,7 @@ LEVELS = (
         "lane",
         "libpq",
         "limits",
+        "mail",
         "secrets_file",
         "session",
         "setting_sources",
@@ -34,8 +36,8 @@ LEVELS = (
         "writer",
     },
     {"answers", "envelope", "errors", "http", "incoming", "openapi", "problems", "strict_json"},
-    {"auth", "books", "changes", "contacts", "pages", "users"},
-    {"", "cli", "probes", "startup"},  # "" is the package itself, with the factory
+    {"auth", "books", "changes", "contacts", "jobs", "pages", "users"},
+    {"", "cli", "probes", "startup", "worker"},  # "" is the package itself, with the factory
 )
 SLICES = LEVELS[2]
 
@@ -43,6 +45,8 @@ SLICES = LEVELS[2]
 MEETINGS = {
     ("auth.routes", "users.routes"): "/auth/me answers exactly as /users/me does",
     ("auth.routes", "users.schemas"): "and is documented with the same schema",
+    ("pages.account", "auth.recovery"): "a page's button does what the API's route does",
+    ("pages.account", "auth.guard"): "and knows who asks as that does",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",

@@ -99,6 +99,16 @@ def bearer_token(asked: Request) -> str | None:
     return words[0] if len(words) == 1 and header[:7].lower() == "bearer " else ""
 
 
+def caller() -> Actor | None:
+    """Who asks on a public route, where a live access token says so."""
+    claims, _ = _claims(request)
+    if claims is None:
+        return None
+    with suppress(Unauthenticated):
+        return _actor(current_app, request, claims, None)
+    return None
+
+
 def _claims(asked: Request) -> tuple[Claims | None, Unauthenticated | None]:
     token = bearer_token(asked)
     if token is None:

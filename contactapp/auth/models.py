@@ -1,8 +1,8 @@
-"""Sign-ins."""
+"""Sign-ins, and links by mail."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
@@ -31,3 +31,25 @@ class Session(Model):
     last_used_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger)
     ended_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Link(Model):
+    """A one-time link by mail: to confirm an address, to set a new password, to change the address;
+    `told` is none, it only remembers where a notice goes. `sealed` is the address its mail goes to.
+    It is spent, or replaced by a newer one, at `ended_at`."""
+
+    __tablename__ = "link"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('verify', 'reset', 'email', 'told')", name="purpose"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(8))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)
+    code_tries: Mapped[int] = mapped_column(default=0)

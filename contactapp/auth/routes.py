@@ -15,10 +15,16 @@ from ..incoming import loaded, read_json
 from ..limits import limit_text
 from ..users.routes import own_account
 from ..users.schemas import User
-from . import service
-from .guard import address, bearer_token
+from . import recovery, service, sessions
+from .guard import address, bearer_token, caller
 from .schemas import (
+    Address,
+    EmailChange,
+    LinkToken,
     LogoutQuery,
+    Message,
+    PasswordChange,
+    PasswordReset,
     Refresh,
     Registered,
     Registration,
@@ -26,11 +32,14 @@ from .schemas import (
     SignIn,
     SignInForm,
     Tokens,
+    Verification,
+    Verified,
 )
-from .service import Client
+from .sessions import Client
 
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
 _refresh_body = Refresh()
+_MAILED = "If there is something to be mailed, it is on its way."
 
 
 @auth.route("/auth/register", methods=["POST"])
@@ -75,7 +84,7 @@ def refresh_token() -> Response:
     token = sent.get("refresh_token", bearer_token(request))
     if token is None:
         raise InvalidFields.one("/refresh_token", "required", "Send it here or as bearer token.")
-    return answer_object(service.refresh(token).shown())
+    return answer_object(sessions.refresh(token).shown())
 
 
 @auth.route("/auth/logout", methods=["POST"])
@@ -83,7 +92,7 @@ def refresh_token() -> Response:
 @auth.response(204)
 def log_out(query: dict[str, Any]) -> Response:
     """End this session, the others, or all"""
-    service.log_out(actor(), query["scope"])
+    sessions.log_out(actor(), query["scope"])
     return no_content()
 
 
@@ -91,15 +100,15 @@ def log_out(query: dict[str, Any]) -> Response:
 @auth.response(200, SessionPage)
 def list_sessions() -> Response:
     """List one's own live sessions"""
-    sessions = service.list_sessions(actor())
-    return answer_object({"items": sessions, "next_cursor": None, "total": len(sessions)})
+    found = sessions.list_sessions(actor())
+    return answer_object({"items": found, "next_cursor": None, "total": len(found)})
 
 
 @auth.route("/auth/sessions/<id:session_id>", methods=["DELETE"])
 @auth.response(204)
 def end_session(session_id: int) -> Response:
     """End one of one's own sessions"""
-    service.end_session(actor(), session_id)
+    sessions.end_session(actor(), session_id)
     return no_content()
 
 
@@ -108,6 +117,87 @@ def end_session(session_id: int) -> Response:
 def who_am_i() -> Response:
     """Show one's own account; the same as /users/me"""
     return own_account()
+
+
+@auth.route("/auth/verify-email", methods=["POST"])
+@public
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(Verification)
+@auth.response(200, Verified)
+def verify_email(fields: dict[str, Any]) -> Response:
+    """Confirm an address with the token or the code that was mailed to it
+
+    Whoever also sends the password, or asks with their access token, stays signed in everywhere.
+    """
+    names = ("token", "email", "code", "password")
+    token, email, code, password = (fields.get(name) for name in names)
+    found = recovery.verify_email(token, email, code, password, caller())
+    then = "Set a new password: ask for a reset link." if found.needs_password else "Sign in."
+    message = f"The address is confirmed. {then}"
+    return answer_object({"message": message, "needs_password": found.needs_password})
+
+
+@auth.route("/auth/verify-email/resend", methods=["POST"])
+@public
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(Address)
+@auth.response(202, Message)
+def resend_verification(fields: dict[str, Any]) -> Response:
+    """Mail a new link and code, if there is an account that has not confirmed this address"""
+    recovery.ask_for_mail("auth.resend", fields["email"])
+    return answer_object({"message": _MAILED}, 202)
+
+
+@auth.route("/auth/password/forgot", methods=["POST"])
+@public
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(Address)
+@auth.response(202, Message)
+def forgot_password(fields: dict[str, Any]) -> Response:
+    """Mail a link to set a new password, if there is an account with this address"""
+    recovery.ask_for_mail("auth.forgot", fields["email"])
+    return answer_object({"message": _MAILED}, 202)
+
+
+@auth.route("/auth/password/reset", methods=["POST"])
+@public
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(PasswordReset)
+@auth.response(200, Message)
+def reset_password(fields: dict[str, Any]) -> Response:
+    """Set a new password with the token of a mail; all sessions end"""
+    recovery.reset_password(fields["token"], fields["new_password"])
+    return answer_object({"message": "The password was changed; sign in with it."})
+
+
+@auth.route("/auth/password/change", methods=["POST"])
+@auth.body(PasswordChange)
+@auth.response(200, Tokens)
+def change_password(fields: dict[str, Any]) -> Response:
+    """Set a new password; the other sessions end, and this one gets new tokens"""
+    current, wanted = fields["current_password"], fields["new_password"]
+    return answer_object(recovery.change_password(actor(), current, wanted).shown())
+
+
+@auth.route("/auth/email/change", methods=["POST"])
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(EmailChange)
+@auth.response(202, Message)
+def change_email(fields: dict[str, Any]) -> Response:
+    """Mail a link to a new address; it becomes the account's when that is opened"""
+    recovery.ask_for_email(actor(), fields["password"], fields["email"])
+    return answer_object({"message": _MAILED}, 202)
+
+
+@auth.route("/auth/email/confirm", methods=["POST"])
+@public
+@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@auth.body(LinkToken)
+@auth.response(200, Message)
+def confirm_email(fields: dict[str, Any]) -> Response:
+    """Make the address that this token was mailed to the account's own"""
+    recovery.confirm_email(fields["token"])
+    return answer_object({"message": "The address was changed."})
 
 
 def _sign_in(fields: dict[str, Any]) -> Response:

@@ -73,6 +73,66 @@ class Tokens(Schema):
     expires_in = fields.Integer(required=True)
 
 
+class Message(Schema):
+    """What was done, for people."""
+
+    message = fields.String(required=True)
+
+
+class Address(Schema):
+    """Whom to mail."""
+
+    email = fields.String(required=True, validate=validate.Length(min=1, max=320))
+
+
+class LinkToken(Schema):
+    """The token of a mailed link."""
+
+    token = fields.String(required=True, validate=validate.Length(max=200))
+
+
+class Verification(Schema):
+    """The token of a mailed link, or an address and the code that was mailed to it."""
+
+    token = fields.String(validate=validate.Length(max=200))
+    email = fields.String(validate=validate.Length(max=320))
+    code = fields.String(validate=validate.Length(max=20))
+    password = fields.String(load_only=True)
+
+    @validates_schema
+    def _one_proof(self, data: dict[str, Any], **_: Any) -> None:
+        if ("token" in data) == ("code" in data) or ("code" in data) != ("email" in data):
+            problem = Problem("required", "Give either token, or email and code.")
+            raise ValidationError({name: [problem] for name in ("token", "email", "code")})
+
+
+class Verified(Message):
+    """`needs_password`: everything that others may hold of the account has ended, and so has its
+    password."""
+
+    needs_password = fields.Boolean(required=True)
+
+
+class PasswordReset(LinkToken):
+    """A new password, by a mailed link."""
+
+    new_password = fields.String(required=True, load_only=True)
+
+
+class PasswordChange(Schema):
+    """A new password, by the current one."""
+
+    current_password = fields.String(required=True, load_only=True)
+    new_password = fields.String(required=True, load_only=True)
+
+
+class EmailChange(Schema):
+    """A new address."""
+
+    email = Email(required=True)
+    password = fields.String(required=True, load_only=True)
+
+
 class LogoutQuery(Schema):
     scope = fields.String(load_default="local", validate=validate.OneOf(["local", "others", "all"]))
 

@@ -46,6 +46,20 @@ _RELEASE = Sql(
     "UPDATE users SET contact_count = "
     "CASE WHEN contact_count >= ? THEN contact_count - ? ELSE 0 END WHERE id = ?"
 )
+_OWNER = (
+    "SELECT id, uid, sealed, key_id, active, email_verified, password_hash FROM users WHERE id = ?"
+)
+_OWNER_READ = Sql(_OWNER)
+_OWNER_LOCKED = Sql(_OWNER, postgresql=f"{_OWNER} FOR UPDATE")
+_SET_PASSWORD = Sql("UPDATE users SET password_hash = ?, updated_at = ? WHERE id = ?")
+_SET_VERIFIED = Sql(
+    "UPDATE users SET email_verified = ?, version = version + 1, updated_at = ? "
+    "WHERE id = ? AND NOT email_verified"
+)
+_SET_EMAIL = Sql(
+    "UPDATE users SET email_index = ?, sealed = ?, email_verified = ?, version = version + 1, "
+    "updated_at = ? WHERE id = ?"
+)
 _USAGE = Sql("SELECT coalesce(contact_limit, ?), contact_count FROM users WHERE id = ?")
 
 
@@ -55,6 +69,28 @@ class Credentials(NamedTuple):
     user_id: int
     password_hash: str
     active: bool
+
+
+class Owner(NamedTuple):
+    """An account as mail, recovery and its own security need to know it."""
+
+    user_id: int
+    uid: str
+    profile: dict[str, Any]
+    key_id: int
+    active: bool
+    email_verified: bool
+    password_hash: str
+
+    @property
+    def email(self) -> str:
+        """The address as its owner writes it."""
+        return self.profile["email"]
+
+    @property
+    def name(self) -> str:
+        """What to call them in a letter, empty where they did not say."""
+        return self.profile.get("full_name") or self.profile.get("username") or ""
 
 
 def create_user(
@@ -103,6 +139,54 @@ def find_credentials(login: str) -> Credentials | None:
     except ValueError:
         return None
     return row and Credentials(row[0], row[1], bool(row[2]))
+
+
+def read_owner(user_id: int) -> Owner | None:
+    """An account, or None where there is none."""
+    return _opened(lane().one(_OWNER_READ, (user_id,)))
+
+
+def lock_owner(user_id: int) -> Owner:
+    """An account, locked to the end of the running transaction. Raises NotFound."""
+    owner = _opened(lane().one(_OWNER_LOCKED, (user_id,)))
+    if owner is None:
+        raise NotFound()
+    return owner
+
+
+def set_password(user_id: int, password_hash: str | None) -> None:
+    """Store a hash in the running transaction; None makes that no password opens the account."""
+    lane().run(_SET_PASSWORD, (password_hash or "!", clock.now_ms(), user_id))
+
+
+def set_verified(user_id: int) -> None:
+    """Say in the running transaction that the address is its owner's."""
+    lane().run(_SET_VERIFIED, (True, clock.now_ms(), user_id))
+
+
+def set_email(owner: Owner, email: str) -> None:
+    """Give a locked account another address, which is proven. Raises Conflict (`email_taken`)."""
+    stored, canonical = parse_email(email)
+    profile = orjson.dumps({**owner.profile, "email": stored})
+    sealed = keyring().cipher(owner.key_id).seal(profile, *_place(owner.uid))
+    row = (_index("email", canonical), sealed, True, clock.now_ms(), owner.user_id)
+    try:
+        lane().run(_SET_EMAIL, row)
+    except ConstraintViolated as error:
+        raise _taken(error) from None
+
+
+def email_is_taken(email: str) -> bool:
+    """Whether an account has this address."""
+    return lane().one(_BY_EMAIL, (_index("email", parse_email(email)[1]),)) is not None
+
+
+def _opened(row: Any) -> Owner | None:
+    if row is None:
+        return None
+    user_id, uid, sealed, key_id, active, verified, password_hash = row
+    profile = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
+    return Owner(user_id, uid, profile, key_id, bool(active), bool(verified), password_hash)
 
 
 def show_user(user_id: int) -> dict[str, Any]:

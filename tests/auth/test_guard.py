@@ -14,16 +14,23 @@ from tests.support.cast import Person, refused
 # Every route that needs no user. A new one belongs here only if everybody may have its answer.
 PUBLIC = {
     "GET /",
+    "GET /account/<purpose>",
     "GET /docs",
     "GET /docs/errors",
     "GET /docs/static/<digest>/<name>",
     "GET /healthz",
     "GET /openapi.json",
     "GET /readyz",
+    "POST /account/<purpose>",
+    "POST /api/v1/auth/email/confirm",
     "POST /api/v1/auth/login",
+    "POST /api/v1/auth/password/forgot",
+    "POST /api/v1/auth/password/reset",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/token",
+    "POST /api/v1/auth/verify-email",
+    "POST /api/v1/auth/verify-email/resend",
 }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from contactapp import create_app, startup
 from contactapp.config import load
 from contactapp.database import database
+from contactapp.jobs import service as jobs_service
 from tests.conftest import FAST
 
 
@@ -29,7 +30,8 @@ def reasons(app):
 
 
 def assert_ready(app):
-    assert probe(app, "/readyz") == (200, {"status": "ready", "problems": []})
+    status, body = probe(app, "/readyz")
+    assert (status, body["status"], body["problems"]) == (200, "ready", [])
 
 
 def statement(app, sql):
@@ -131,9 +133,20 @@ def _base64(value):
 
 # DU-2
 def test_an_old_sqlite_is_a_warning_and_no_reason_to_stop(new_app, monkeypatch):
-    client = new_app("sqlite").test_client()
+    app = new_app("sqlite")
+    with app.app_context():
+        jobs_service.seen("a" * 32)
+    client = app.test_client()
     assert "warnings" not in client.get("/readyz").json
     monkeypatch.setattr("contactapp.engine.SAFE_SQLITE", (99, 0, 0))
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert "can corrupt" in answer.json["warnings"][0]
+
+
+# OB-3
+def test_no_job_worker_is_a_warning_with_the_next_step(new_app):
+    answer = new_app("sqlite").test_client().get("/readyz")
+    assert answer.status_code == 200
+    [warning] = answer.json["warnings"]
+    assert "run `contactapp worker`" in warning

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from contactapp.auth import links
 from contactapp.database import Sql, database, lane, write_transaction
+from contactapp.users.service import lock_owner
 
 _CONTACT = Sql("SELECT * FROM contact WHERE id = ?")
 _USER = Sql("SELECT * FROM users WHERE id = ?")
@@ -59,3 +61,25 @@ def tell_writer(app, pragma):
     """Change a setting of the connection on which this process writes to SQLite."""
     with app.app_context():
         return database().writer._connection.cursor.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def newest_link(app, user_id, purpose):
+    """The token of a user's newest link, as its mail would carry it."""
+    with app.app_context():
+        row = lane().one(_LINK, (user_id, purpose))
+        return links.get(row[0]).token
+
+
+def issue_link(app, user_id, purpose):
+    """The token of a link as the job of `forgot` issues it."""
+
+    def issue():
+        owner = lock_owner(user_id)
+        assert links.issue(owner, purpose, owner.email)
+
+    with app.app_context():
+        write_transaction(issue)()
+    return newest_link(app, user_id, purpose)
+
+
+_LINK = Sql("SELECT id FROM link WHERE user_id = ? AND purpose = ? ORDER BY id DESC LIMIT 1")
