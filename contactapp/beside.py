@@ -72,5 +72,9 @@ class WorkerBeside:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "contactapp.cli", "worker", f"--parent={os.getpid()}"],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(_PATHS)},
+                # Started by posix_spawn then. Else Python waits on a pipe for news of the exec, and
+                # a web worker that gunicorn forks at that moment holds the pipe open for life. What
+                # is inherited instead, the listening socket too, the worker closes (see the cli).
+                close_fds=False,
             )
             return self._process

@@ -112,6 +112,8 @@ def books_unshare(owner: str, user: str) -> None:
 @click.option("--parent", type=int, hidden=True)
 def worker(threads: int | None, parent: int | None) -> None:
     """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
+    if parent:
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
     app = _ready_app()
     working = job_worker(app)
     signal.signal(signal.SIGTERM, lambda *_: working.stop())
