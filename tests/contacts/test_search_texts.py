@@ -7,8 +7,8 @@ from contactapp.contacts import search
 
 LETTERS = "ab \u00e9\u0130'-.,/+()0149\u0663\u0915\u093e\ufb01"
 texts = st.text(LETTERS, min_size=1, max_size=12)
-NUMBER = r"(\+|00?)?[1-9]{1,3}[ ()0/-]{0,3}[0-9]{0,6}"
-phones = st.one_of(texts, st.from_regex(NUMBER, fullmatch=True))
+NUMBERS = ["+49 (0)151 23", "0049 151 23", "0151/23-4", "+1 23", "00", "+49", "151", "+49 151 a"]
+phones = st.one_of(texts, st.sampled_from(NUMBERS))
 cards = st.fixed_dictionaries(
     {},
     optional={
