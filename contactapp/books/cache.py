@@ -26,15 +26,14 @@ _ROWS = f"SELECT {_COLUMNS} FROM contact c WHERE c.book_id = ? AND c.deleted_at 
 _STATE = Sql("SELECT seq, head FROM stream WHERE id = ?")
 ALL_ROWS = Sql(f"{_ROWS} ORDER BY c.id")
 ONE_ROW = Sql(f"{_ROWS} AND c.id = ?")
-# What became of a book since a view was made: its state, the head that the log has at the view's
-# seq, and the touched rows. One statement sees one state of the database, and is one round trip.
+# What became of a book since a view was made: its state and, row by row, the log from the view's
+# seq on, whose first row tells whether it is the view's head; contacts as they are now. One
+# statement sees one state of the database, and is one round trip.
 _SINCE = Sql(
-    f"SELECT s.seq, s.head, s.floor, k.head, t.entity_id, {_COLUMNS} FROM stream s "  # noqa: S608
-    "LEFT JOIN change k ON k.stream_id = s.id AND k.seq = ? "
-    "LEFT JOIN (SELECT DISTINCT entity_id FROM change WHERE stream_id = ? AND seq > ? "
-    "AND entity = 'contact') t ON TRUE "
-    "LEFT JOIN contact c ON c.id = t.entity_id AND c.book_id = ? AND c.deleted_at IS NULL "
-    "WHERE s.id = ?"
+    f"SELECT s.seq, s.head, s.floor, k.seq, k.head, k.entity, k.entity_id, {_COLUMNS} "  # noqa: S608
+    "FROM stream s LEFT JOIN change k ON k.stream_id = s.id AND k.seq >= ? "
+    "LEFT JOIN contact c ON c.id = k.entity_id AND k.seq > ? AND k.entity = 'contact' "
+    "AND c.book_id = ? AND c.deleted_at IS NULL WHERE s.id = ?"
 )
 _TURNS = 64  # locks shared by all books: a lock per book would never be freed safely
 
@@ -100,17 +99,17 @@ class ViewCache(Generic[R]):
         old = self._views.get(book.id)
         if old is None:
             return None
-        stream = book.stream_id
-        rows = self._lane.all(_SINCE, (old.seq, stream, old.seq, book.id, stream))
-        seq, head, floor, known = rows[0][:4]
+        rows = self._lane.all(_SINCE, (old.seq, old.seq, book.id, book.stream_id))
+        seq, head, floor = rows[0][:3]
         if (old.seq, old.head) == (seq, head):
             return old
+        known = {row[3]: row[4] for row in rows}.get(old.seq)
         if not floor <= old.seq < seq or (old.seq > 0 and known != old.head):
             return None
         cipher = self._cipher(book.key_id)
-        touched = [row[4] for row in rows if row[4] is not None]
-        now = [self._open(cipher, row[5:]) for row in rows if row[5] is not None]
-        return old.next(seq, head, touched, now)
+        since = {row[6]: row[7:] for row in rows if row[3] > old.seq and row[5] == "contact"}
+        now = [self._open(cipher, columns) for columns in since.values() if columns[0] is not None]
+        return old.next(seq, head, since, now)
 
     def _loaded(self, book: Book) -> BookView[R]:
         """The view of the whole book."""

@@ -3,10 +3,14 @@
 A view never changes. The next one is made from it and from what was touched, and whatever was
 worked out for it (orders, columns to filter by) is handed on and patched when it is next asked
 for: copying 10 000 entries takes microseconds, making them again milliseconds.
+
+Ids in an order are an array: a list is read and copied by way of its 10 000 objects, which lie all
+over the memory, and takes four times as long when they are not in the processor's cache.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -32,16 +36,21 @@ R = TypeVar("R", bound=Sized)
 class Order(NamedTuple, Generic[R]):
     """Ids in an order, and the key that puts a row into it: total, so the id is its last part."""
 
-    ids: list[int]
+    ids: array[int]
     key: Callable[[R], Any]
 
     def patched(self, touched: Set[int], rows: Mapping[int, R]) -> Order[R]:
         """The same order of a view with these rows."""
-        ids = [id_ for id_ in self.ids if id_ not in touched]
+        ids = id_array([id_ for id_ in self.ids if id_ not in touched])
         for id_ in touched:
             if id_ in rows:
                 insort(ids, id_, key=lambda other: self.key(rows[other]))
         return Order(ids, self.key)
+
+
+def id_array(ids: list[int]) -> array[int]:
+    """Ids as they are kept."""
+    return array("q", ids)
 
 
 class Column(NamedTuple, Generic[R]):
@@ -66,7 +75,7 @@ class BookView(Generic[R]):
     __slots__ = ("_earlier", "_kept", "_rows_size", "head", "ids", "rows", "seq")
 
     def __init__(
-        self, seq: int, head: bytes, rows: dict[int, R], ids: list[int], rows_size: int
+        self, seq: int, head: bytes, rows: dict[int, R], ids: array[int], rows_size: int
     ) -> None:
         self.seq = seq
         self.head = head
@@ -81,7 +90,8 @@ class BookView(Generic[R]):
     def of(cls, seq: int, head: bytes, rows: Iterable[R]) -> BookView[R]:
         """The view of these rows."""
         found = {row.id: row for row in rows}
-        return cls(seq, head, found, sorted(found), sum(row.size for row in found.values()))
+        size = sum(row.size for row in found.values())
+        return cls(seq, head, found, id_array(sorted(found)), size)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -99,7 +109,7 @@ class BookView(Generic[R]):
     def next(self, seq: int, head: bytes, touched: Iterable[int], now: list[R]) -> BookView[R]:
         """The view after this one: the touched rows are gone, but for those that are there now."""
         touched = frozenset(touched)
-        rows, ids, size = self.rows.copy(), self.ids.copy(), self._rows_size
+        rows, ids, size = self.rows.copy(), self.ids[:], self._rows_size
         for id_ in touched:
             gone = rows.pop(id_, None)
             if gone is not None:

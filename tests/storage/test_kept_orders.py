@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactapp.books.view import BookView, Order
+from contactapp.books.view import BookView, Order, id_array
 
 
 class Plain(NamedTuple):
@@ -22,7 +22,7 @@ class Calls:
 
     def order(self, view):
         self.made += 1
-        return Order(sorted(view.rows, key=lambda i: key(view.rows[i])), key)
+        return Order(id_array(sorted(view.rows, key=lambda i: key(view.rows[i]))), key)
 
     def of(self, row):
         self.read += 1
@@ -35,7 +35,8 @@ def key(row):
 
 def shown(view, calls):
     """What a request sees: the ids in both orders and the column."""
-    return view.ids, view.order("by value", calls.order).ids, view.column("upper", calls.of)
+    order = view.order("by value", calls.order)
+    return list(view.ids), list(order.ids), view.column("upper", calls.of)
 
 
 def anew(rows):
