@@ -29,7 +29,7 @@ class Figure(NamedTuple):
 
 
 def memory(server: Server) -> list[Figure]:
-    """RSS, PSS and USS of the largest idle worker. PSS and USS are Linux's."""
+    """RSS, PSS and USS of the largest idle web worker. PSS and USS are Linux's."""
     for _ in range(12):  # so that every worker has answered once
         requests.get(f"{server.url}/healthz", timeout=5)
     most = max((p.memory_full_info() for p in server.workers()), key=lambda info: info.rss)
@@ -37,7 +37,11 @@ def memory(server: Server) -> list[Figure]:
     more = f"PSS {getattr(most, 'pss', 0) / MIB:.0f}, USS {most.uss / MIB:.0f}"
     value = f"{rss:.0f} MiB RSS ({more})"
     target, met = ("≤ 90 MiB RSS", rss <= 90) if is_ours(server.name) else ("", None)
-    return [Figure(server.name, "idle worker", value, target, met)]
+    found = [Figure(server.name, "idle worker", value, target, met)]
+    if beside := sum(process.memory_info().rss for process in server.job_workers()):
+        value = f"{beside / MIB:.0f} MiB RSS"
+        found.append(Figure(server.name, "idle job worker, beside them", value))
+    return found
 
 
 def views(seeded: Seeded, big: int) -> list[Figure]:

@@ -59,8 +59,14 @@ class Server:
         raise SystemExit(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that serve."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """The processes that serve, which are the server's own forks."""
+        own = psutil.Process(self.process.pid)
+        return [p for p in own.children(recursive=True) if p.cmdline() == own.cmdline()]
+
+    def job_workers(self) -> list[psutil.Process]:
+        """The processes beside them, if there are any."""
+        own = psutil.Process(self.process.pid)
+        return [p for p in own.children(recursive=True) if p.cmdline() != own.cmdline()]
 
     def cpu_seconds(self) -> float:
         """CPU time so far of the master and its workers."""

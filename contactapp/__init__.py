@@ -9,7 +9,10 @@ from flask import Flask
 
 from . import mail, openapi, problems
 from .answers import build
+from .audit.routes import audit
 from .auth import guard, tokens
+from .auth.admin_routes import accounts
+from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
 from .auth.routes import auth
 from .books import service as books_service
@@ -22,12 +25,14 @@ from .database import database, init_database
 from .envelope import Envelope
 from .extensions import limiter, migrate
 from .keyring import Keyring
-from .limits import Quota, init_limiter, open_store
+from .limits import Penalty, Quota, init_limiter, open_store
 from .pages.account import account
+from .pages.media import media
 from .pages.routes import pages
 from .probes import probes
 from .session import NoSession
 from .startup import MIGRATIONS
+from .users import avatars
 from .users.routes import users
 
 
@@ -48,14 +53,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
     books_service.init_app(app, settings)
+    app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
     migrate.init_app(app, directory=MIGRATIONS)
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
-    openapi.init_app(app, (auth, users, books, contacts))
+    openapi.init_app(app, (auth, users, leaving, accounts, books, contacts, audit))
     app.register_blueprint(pages)
     app.register_blueprint(account)
+    app.register_blueprint(media)
     app.register_blueprint(probes)
     guard.install(app)
     return app
@@ -95,6 +102,15 @@ def init_limits(app: Flask, settings: Settings) -> None:
         settings.rate_limits,
         settings.anonymous_rate_limits,
         address_key=derive(settings.jwt_secrets[-1].value, "rate limit address"),
+        penalty=_penalty(settings),
     )
     app.extensions["contactapp.quota"] = quota
     init_limiter(limiter, app, quota, settings.trusted_proxies)
+
+
+def _penalty(settings: Settings) -> Penalty | None:
+    if settings.penalty_seconds == 0:
+        return None
+    return Penalty(
+        settings.penalty_seconds, settings.penalty_max_seconds, settings.penalty_quiet_seconds
+    )

@@ -7,13 +7,16 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask
 
 from . import create_app, startup
 from . import mail as letters
+from .auth import admin
 from .auth import service as auth_service
+from .auth.admin import Change
 from .auth.schemas import Registration
 from .books import service as books_service
 from .clock import rfc3339
@@ -27,6 +30,7 @@ from .startup import StartError
 from .users.service import find_credentials
 from .worker import job_worker
 
+CLI = "cli"  # the request id of what is done here
 ROOT = Path(__file__).parent.parent
 
 
@@ -77,8 +81,53 @@ def users_create(email: str, username: str | None, admin: bool, password_stdin: 
     with _ready_app().app_context():
         fields = loaded(Registration(), given)
         role = "admin" if admin else "user"
-        user = auth_service.register(fields, role=role, verified=True)
+        user = auth_service.register(fields, CLI, role=role, verified=True)
     click.echo(f"Made {role} {user['email']} (id {user['id']}).")
+
+
+@users.command("list")
+def users_list() -> None:
+    """List every account."""
+    with _ready_app().app_context():
+        found = admin.every_user()
+    for user in found:
+        state = "" if user["active"] else "  deactivated"
+        proven = "" if user["email_verified"] else "  address not proven"
+        names = f"{user['email']}{'  ' + user['username'] if user['username'] else ''}"
+        click.echo(f"{user['id']:>8}  {user['role']:5}  {names}{proven}{state}")
+    if not found:
+        click.echo("No accounts.", err=True)
+
+
+@users.command("promote")
+@click.argument("user")
+@click.option("--to", "role", type=click.Choice(["user", "admin"]), default="admin")
+def users_promote(user: str, role: str) -> None:
+    """Give USER (address or user name) the role admin, or take it back with --to user."""
+    _change(user, {"role": role})
+    click.echo(f"{user} has the role {role}.")
+
+
+@users.command("deactivate")
+@click.argument("user")
+@click.option("--undo", is_flag=True, help="Let USER in again.")
+def users_deactivate(user: str, undo: bool) -> None:
+    """End USER's sessions and let them in no more; nothing of theirs is deleted."""
+    _change(user, {"active": undo})
+    click.echo(f"{user} may {'sign in again' if undo else 'no longer sign in'}.")
+
+
+@users.command("reset-link")
+@click.argument("user")
+def users_reset_link(user: str) -> None:
+    """Print a link with which USER sets a new password, good once for half an hour."""
+    with _ready_app().app_context():
+        click.echo(admin.make_reset_link(_user_id(user), CLI).url)
+
+
+def _change(user: str, patch: dict[str, Any]) -> None:
+    with _ready_app().app_context():
+        admin.change_user(_user_id(user), patch, Change(None, CLI))
 
 
 @cli.group()

@@ -69,6 +69,12 @@ class Settings:
     rate_limits: tuple[Window, ...]
     anonymous_rate_limits: tuple[Window, ...]
     register_rate_limits: tuple[Window, ...]
+    sign_in_rate_limits: tuple[Window, ...]
+    sign_in_address_rate_limits: tuple[Window, ...]
+    sign_in_account_rate_limits: tuple[Window, ...]
+    penalty_seconds: int
+    penalty_max_seconds: int
+    penalty_quiet_seconds: int
     tls_cert: Path | None
     tls_key: Path | None
     bcrypt_cost: int
@@ -76,6 +82,8 @@ class Settings:
     session_idle_seconds: int
     session_seconds: int
     max_body_bytes: int
+    avatar_bytes: int
+    allowed_hosts: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int
 
@@ -170,6 +178,11 @@ def _check(settings: Settings) -> None:
                 PREFIX + missing[0],
                 f"must be set too: {one} and {other} go together. Set both or none.",
             )
+    if settings.penalty_max_seconds < settings.penalty_seconds:
+        raise ConfigError(
+            PREFIX + "PENALTY_MAX_SECONDS",
+            "must not be less than PENALTY_SECONDS. Raise it or lower that.",
+        )
     if settings.session_seconds < settings.session_idle_seconds:
         raise ConfigError(
             PREFIX + "SESSION_SECONDS",

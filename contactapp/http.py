@@ -37,6 +37,12 @@ def unlimited(view: View) -> View:
     return public(view)
 
 
+def admins_only(view: View) -> View:
+    """Mark a view that needs the role admin; the guard answers 403 to others."""
+    view.is_for_admins = True  # type: ignore[attr-defined]
+    return view
+
+
 def actor() -> Actor:
     """The authenticated user of this request."""
     return g.actor

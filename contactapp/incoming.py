@@ -28,6 +28,7 @@ from .errors import (
 MAX_ID = 2**53 - 1
 MAX_FIELDS = 1000
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 
 # marshmallow's own sentences, by which its errors get a stable code.
 _CODES_BY_MESSAGE = {
@@ -73,6 +74,27 @@ def read_form() -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def read_file(limit: int) -> bytes:
+    """The one file of a multipart body's part `file`, or the body itself. Raises 415, 413, 400 or
+    422; `limit` bytes are the most."""
+    request.max_content_length = limit
+    if request.mimetype != MULTIPART:
+        if request.mimetype in {JSON, FORM}:
+            raise UnsupportedMediaType(detail=f"Send the file as it is, or as {MULTIPART}.")
+        return _raw_body()
+    try:
+        files = request.files.getlist("file")
+    except RequestEntityTooLarge:
+        raise TooLarge() from None
+    try:
+        if len(files) != 1:
+            raise InvalidFields.one("/file", "required", "Send one part named file.")
+        return files[0].stream.read()
+    finally:
+        for _, file in request.files.items(multi=True):
+            file.close()
 
 
 def _raw_body() -> bytes:

@@ -17,6 +17,7 @@ LONGEST_WINDOW = 31 * 86400
 DEFAULT_PORTS = {"http": 80, "https": 443}
 WINDOW = re.compile(r"([1-9][0-9]{0,8}) per (?:([1-9][0-9]{0,6}) )?(second|minute|hour|day)s?")
 ADDRESS = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
 ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
 )
@@ -159,6 +160,14 @@ def _split(text: str) -> SplitResult | None:
 def origins(text: str) -> tuple[str, ...]:
     """The exact texts that browsers send as Origin; `*` and `null` mean everybody: refused."""
     return tuple(_origin(part.strip()) for part in text.split(",")) if text else ()
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Host names without port, divided by commas, lower case."""
+    found = tuple(part.strip() for part in text.split(",")) if text else ()
+    if not all(HOST_NAME.fullmatch(name) for name in found):
+        raise Unfit("must be host names in lower case without port, comma between")
+    return found
 
 
 def _origin(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The change log is append-only in the database too, not only in this program.
+"""The change log and the audit trail are append-only in the database too, not only in this program.
 
 Alembic's batch mode silently drops SQLite's triggers, so they are made anew after every migration
 (`install`), and a test compares what is there with what is written here.
@@ -6,7 +6,7 @@ Alembic's batch mode silently drops SQLite's triggers, so they are made anew aft
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 _KEPT = (
     "stream_id",
@@ -33,7 +33,32 @@ _DELETE_REFUSED = (
     "NOT EXISTS (SELECT 1 FROM stream WHERE stream.id = OLD.stream_id AND OLD.seq <= stream.floor)"
 )
 
+# An event may see one more change: its place in the chain, given once.
+_EVENT = ("id", "uid", "at", "kind", "user_id", "actor_id", "request_id", "count", "sealed_hash")
+_EVENT_UPDATE_REFUSED = " OR ".join(
+    [f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _EVENT]
+    + ["(NEW.sealed IS NOT NULL AND NEW.sealed IS DISTINCT FROM OLD.sealed)"]
+    + [
+        f"(OLD.{column} IS NOT NULL AND NEW.{column} IS DISTINCT FROM OLD.{column})"
+        for column in ("seq", "head")
+    ]
+)
+
 SQLITE = {
+    "audit_event_no_update": (
+        "CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event "
+        f"WHEN {_EVENT_UPDATE_REFUSED} "
+        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
+    ),
+    "audit_event_no_delete": (
+        "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event "
+        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
+    ),
+    "audit_event_no_replace": (
+        "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event WHEN EXISTS "
+        "(SELECT 1 FROM audit_event WHERE id = NEW.id OR uid = NEW.uid OR seq = NEW.seq) "
+        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
+    ),
     "change_no_update": (
         f"CREATE TRIGGER change_no_update BEFORE UPDATE ON change WHEN {_UPDATE_REFUSED} "
         "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
@@ -50,6 +75,18 @@ SQLITE = {
     ),
 }
 POSTGRESQL = {
+    "audit_event_no_update": (
+        "CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event FOR EACH ROW "
+        f"WHEN ({_EVENT_UPDATE_REFUSED}) EXECUTE FUNCTION contactapp_append_only()"
+    ),
+    "audit_event_no_delete": (
+        "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event FOR EACH ROW "
+        "EXECUTE FUNCTION contactapp_append_only()"
+    ),
+    "audit_event_no_truncate": (
+        "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event "
+        "EXECUTE FUNCTION contactapp_append_only()"
+    ),
     "change_no_update": (
         f"CREATE TRIGGER change_no_update BEFORE UPDATE ON change FOR EACH ROW "
         f"WHEN ({_UPDATE_REFUSED}) EXECUTE FUNCTION contactapp_append_only()"
@@ -65,7 +102,7 @@ POSTGRESQL = {
 }
 _POSTGRESQL_FUNCTIONS = (
     "CREATE OR REPLACE FUNCTION contactapp_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'change is append-only'; END $$",
+    "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
     # A trigger's WHEN cannot hold a subquery on PostgreSQL, so this one asks inside.
     "CREATE OR REPLACE FUNCTION contactapp_append_only_delete() RETURNS trigger LANGUAGE plpgsql "
     f"AS $$ BEGIN IF {_DELETE_REFUSED} THEN RAISE EXCEPTION 'change is append-only'; END IF; "
@@ -80,8 +117,11 @@ def install(connection: Connection) -> None:
         for function in _POSTGRESQL_FUNCTIONS:
             connection.execute(text(function))
     for name, statement in (SQLITE if sqlite else POSTGRESQL).items():
-        connection.execute(text(f"DROP TRIGGER IF EXISTS {name}{'' if sqlite else ' ON change'}"))
-        connection.execute(text(statement))
+        table = name.partition("_no_")[0]
+        if inspect(connection).has_table(table):  # not so before its migration
+            on = "" if sqlite else f" ON {table}"
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {name}{on}"))
+            connection.execute(text(statement))
 
 
 def names(sqlite: bool) -> tuple[str, frozenset[str]]:

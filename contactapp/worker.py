@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from .auth import links, mails, recovery
+from .audit import service as audit
+from .auth import attempts, erasure, links, mails, places, recovery
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job
 from .jobs.worker import Handler, JobWorker
+from .users import avatars
 
-HOUR = 3_600_000  # ms
+MINUTE, HOUR = 60_000, 3_600_000  # ms
 
 
 def _purge(_job: Job) -> Effect:
@@ -18,8 +20,17 @@ def _purge(_job: Job) -> Effect:
     def effect() -> None:
         jobs_service.purge()
         links.purge()
+        places.purge()
 
     return effect
+
+
+def _chain(job: Job) -> Effect:
+    return audit.chain(attempts.quota(), job)
+
+
+def _sweep(_job: Job) -> None:
+    avatars.sweep()
 
 
 HANDLERS: dict[str, Handler] = {
@@ -30,9 +41,15 @@ HANDLERS: dict[str, Handler] = {
     "mail.email": mails.mail_link,
     "mail.password_changed": mails.mail_notice,
     "mail.email_changed": mails.mail_to_old_address,
+    "audit.chain": _chain,
+    "account.erase": erasure.erase,
+    "avatars.sweep": _sweep,
+    "database.tidy": erasure.tidy,
     "purge": _purge,
 }
 PERIODS = {
+    "audit.chain": MINUTE,
+    "avatars.sweep": HOUR,
     "purge": HOUR,
 }
 

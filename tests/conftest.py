@@ -35,6 +35,9 @@ FAST = {
     "RATE_LIMITS": "1000000 per minute",
     "ANONYMOUS_RATE_LIMITS": "1000000 per minute",
     "REGISTER_RATE_LIMITS": "1000000 per minute",
+    "SIGN_IN_RATE_LIMITS": "1000000 per minute",
+    "SIGN_IN_ADDRESS_RATE_LIMITS": "1000000 per minute",
+    "SIGN_IN_ACCOUNT_RATE_LIMITS": "1000000 per minute",
     "MAIL_RATE_LIMITS": "1000000 per minute",
     "JOB_WORKER": "false",  # the tests of jobs start workers of their own
 }

@@ -21,6 +21,8 @@ GET    /docs/static/<digest>/<name>         200       200 200   200 200   200   
 GET    /openapi.json                        200       200 200   200 200   200   200
 GET    /healthz                             200       200 200   200 200   200   200
 GET    /readyz                              200       200 200   200 200   200   200
+GET    /media/<file_name>                   404       404 404   404 404   404   404
+GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
 POST   /api/v1/auth/register                201       201 201   201 201   201   201
@@ -40,6 +42,15 @@ POST   /api/v1/auth/email/confirm           400       400 400   400 400   400   
 GET    /api/v1/auth/me                      401       200 200   200 200   200   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
+PUT    /api/v1/users/me/avatar              401       422 422   422 422   422   401
+DELETE /api/v1/users/me/avatar              401       204 204   204 204   204   401
+POST   /api/v1/users/me/export              401       403 403   403 403   403   401
+POST   /api/v1/users/me/delete              401       403 403   403 403   403   401
+DELETE /api/v1/users/me                     401       403 403   403 403   403   401
+GET    /api/v1/users                        401       403 403   403 403   200   401
+GET    /api/v1/users/<id>                   401       403 403   403 403   200   401
+PATCH  /api/v1/users/<id>                   401       403 403   403 403   200   401
+GET    /api/v1/audit                        401       200 200   200 200   200   401
 GET    /api/v1/books                        401       200 200   200 200   200   401
 GET    /api/v1/contacts                     401       404 200   200 200   404   401
 POST   /api/v1/contacts                     401       404 201   403 201   404   401
@@ -83,6 +94,13 @@ def body_of(method, rule, person, number):
         return {"refresh_token": person.refresh if person else "none"}
     email, token = {"email": f"{name}@example.com"}, {"token": "none"}
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
+    if rule.endswith("/users/<id>"):
+        return {"contact_limit": 100 + number} if method == "PATCH" else None
+    if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
+        "DELETE",
+        "/users/me",
+    ):
+        return {"password": "a guess"}
     for ending, body in {
         "/account/<purpose>": token,
         "/verify-email": token,
@@ -106,6 +124,8 @@ def path_of(rule, alice, person):
         book = "" if person is alice else f"?book={alice.book_id}"
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
+    if rule.endswith("/users/<id>"):
+        return rule.replace("<id>", str(alice.id))
     if "<id>" in rule:
         kept = alice.access, alice.refresh
         alice.sign_in()
@@ -114,6 +134,8 @@ def path_of(rule, alice, person):
         return rule.replace("<id>", str(next(s["id"] for s in sessions if s["is_current"])))
     if "<purpose>" in rule:
         return rule.replace("<purpose>", "verify")
+    if rule.startswith("/media"):
+        return re.sub("<int.*?>", "1", rule).replace("<text>", "AB").replace("<file_name>", "x")
     if "<digest>" in rule:
         with alice.app.test_request_context():
             return asset_url("docs.js")
@@ -127,6 +149,8 @@ def ask(people, name, method, rule, number=0):
     client, path = alice.app.test_client(), path_of(rule, alice, person)
     body = body_of(method, rule, person, number)
     sent = {"data" if rule.startswith("/account/") else "json": body}
+    if rule.endswith("/avatar"):
+        sent = {"data": b"no picture", "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)
     answer.get_data()
     answer.close()  # files of the pages are streamed

@@ -36,7 +36,7 @@ LEVELS = (
         "writer",
     },
     {"answers", "envelope", "errors", "http", "incoming", "openapi", "problems", "strict_json"},
-    {"auth", "books", "changes", "contacts", "jobs", "pages", "users"},
+    {"audit", "auth", "books", "changes", "contacts", "jobs", "pages", "users"},
     {"", "cli", "probes", "startup", "worker"},  # "" is the package itself, with the factory
 )
 SLICES = LEVELS[2]
@@ -48,6 +48,10 @@ MEETINGS = {
     ("pages.account", "auth.recovery"): "a page's button does what the API's route does",
     ("pages.account", "auth.guard"): "and knows who asks as that does",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
+    ("auth.admin", "users.identity"): "an address means the same account everywhere",
+    ("auth.admin_schemas", "users.schemas"): "and is checked alike",
+    ("audit.service", "changes.models"): "both chains begin at the same head",
+    ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
 }

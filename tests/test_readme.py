@@ -15,6 +15,7 @@ MOVING = {
     r'"uid":"[0-9a-f-]{36}"': '"uid":"U"',
     r'_at":"[0-9TZ:-]+"': '_at":"T"',
     r'"request_id":"[^"]+"': '"request_id":"R"',
+    r"http://127\.0\.0\.1:\d+/media": "/media",
 }
 
 

@@ -7,20 +7,25 @@ read that answers whether the session lives, the user is active and what state t
 from __future__ import annotations
 
 from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, g, request
 
 from .. import clock
 from ..actor import Actor, Book
+from ..config import Settings
 from ..database import Sql, lane
 from ..engine import DatabaseFailure
-from ..errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
+from ..errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
 from . import tokens
+from .sessions import Client
 from .tokens import Claims
 
 API = "/api/"
+_HOSTS = 100  # spellings remembered
 _TOUCH_AFTER = 60_000  # milliseconds between two writes of a session's last use
 
 _COLUMNS = (
@@ -54,9 +59,13 @@ def install(app: Flask) -> None:
     app.extensions["contactapp.queries"] = {
         name for name, view in views.items() if getattr(view, "takes_query", False)
     }
+    app.extensions["contactapp.admins"] = {
+        name for name, view in views.items() if getattr(view, "is_for_admins", False)
+    }
     app.extensions["contactapp.books"] = {
         name for name, view in views.items() if getattr(view, "takes_book", False)
     }
+    app.extensions["contactapp.hosts"] = {""}  # HTTP/1.0 knows no Host
     app.before_request(guard)
 
 
@@ -70,6 +79,9 @@ def guard() -> None:
     # A browser's preflights carry no token: charged to the address they would shut its users out.
     if endpoint in extensions["contactapp.unlimited"] or asked.method == "OPTIONS":
         return
+    host = asked.environ.get("HTTP_HOST", "")
+    if host not in extensions["contactapp.hosts"] and not _is_ours(app, host):
+        raise BadRequest("unknown_host")
     claims, refusal = _claims(asked)
     _count(app, asked, claims)
     if endpoint is None:
@@ -79,12 +91,33 @@ def guard() -> None:
             raise refusal or Unauthenticated()
         takes_book = endpoint in extensions["contactapp.books"]
         g.actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
+        if g.actor.role != "admin" and endpoint in extensions["contactapp.admins"]:
+            raise Forbidden()
     if (
         asked.query_string
         and asked.path.startswith(API)
         and endpoint not in extensions["contactapp.queries"]
     ):
         refuse_query()
+
+
+def _is_ours(app: Flask, host: str) -> bool:
+    """Whether requests for this host are meant for us: BASE_URL's, the listed ones and this
+    machine's own; in development also any bare address, as of a phone in the same network."""
+    settings: Settings = app.extensions["contactapp.settings"]
+    name = host.lower()
+    name = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+    known = {urlsplit(settings.base_url or "").hostname, *settings.allowed_hosts, "localhost"}
+    if name.rstrip(".") not in known and name.strip("[]") not in known:
+        try:
+            address = ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        if settings.is_production and not address.is_loopback:
+            return False
+    if len(app.extensions["contactapp.hosts"]) < _HOSTS:
+        app.extensions["contactapp.hosts"].add(host)
+    return True
 
 
 def bearer_token(asked: Request) -> str | None:
@@ -147,6 +180,12 @@ def address() -> str:
         environ.get("HTTP_X_FORWARDED_FOR"),
         current_app.extensions["contactapp.settings"].trusted_proxies,
     )
+
+
+def client() -> Client:
+    """Where this request comes from."""
+    agent = request.headers.get("User-Agent")
+    return Client(agent, address(), request.environ["contactapp.request_id"])
 
 
 def _actor(app: Flask, asked: Request, claims: Claims, book_id: int | None) -> Actor:

@@ -1,4 +1,4 @@
-"""Sign-ins, and links by mail."""
+"""Sign-ins, where they came from, and links by mail."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ class Session(Model):
     last_used_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger)
     ended_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class KnownPlace(Model):
+    """A keyed hash of an address from which somebody signed in to an account."""
+
+    __tablename__ = "known_place"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    place: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    seen_at: Mapped[int] = mapped_column(BigInteger)
 
 
 class Link(Model):

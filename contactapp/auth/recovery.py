@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..actor import Actor
+from ..audit import service as audit
 from ..database import Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden
 from ..jobs.service import Effect, Job, enqueue
@@ -18,10 +19,10 @@ from ..users.service import (
     set_password,
     set_verified,
 )
-from . import links
+from . import attempts, links, places
 from .links import Link
 from .service import hashed, hasher
-from .sessions import TokenPair, end_all, end_others, renew_session
+from .sessions import Client, TokenPair, end_all, end_others, renew_session
 
 _SIGNED_IN = Sql("SELECT 1 FROM session WHERE user_id = ? LIMIT 1")
 
@@ -51,6 +52,7 @@ def verify_email(
     code: str | None,
     password: str | None,
     actor: Actor | None,
+    client: Client,
 ) -> Verified:
     """Prove an address by the token or the code of its mail.
 
@@ -72,19 +74,21 @@ def verify_email(
         and hasher().verify(password, owner.password_hash)
     ):
         checked = owner.password_hash
-    return _verify(link, checked, actor is not None and actor.user_id == link.user_id)
+    return _verify(link, checked, actor is not None and actor.user_id == link.user_id, client)
 
 
 @write_transaction
-def _verify(link: Link, checked: str | None, signed_in: bool) -> Verified:
+def _verify(link: Link, checked: str | None, signed_in: bool, client: Client) -> Verified:
     owner = lock_owner(link.user_id)
     links.spend(link)
     set_verified(owner.user_id)
+    _record("email_verified", owner, client)
     if signed_in or checked == owner.password_hash:
         return Verified(needs_password=False)
     if lane().one(_SIGNED_IN, (owner.user_id,)) is None:
         return Verified(needs_password=False)
     _clear(owner)
+    _record("account_cleared", owner, client)
     links.issue(owner, "reset", owner.email)
     return Verified(needs_password=True)
 
@@ -94,31 +98,39 @@ def _clear(owner: Owner) -> None:
     set_password(owner.user_id, None)
     end_all(owner.user_id)
     links.end(owner.user_id)
+    places.forget(owner.user_id)
 
 
-def reset_password(token: str, new_password: str) -> None:
+def _record(kind: str, owner: Owner, client: Client) -> None:
+    audit.record(kind, owner.user_id, owner.key_id, client.request_id, client.details)
+
+
+def reset_password(token: str, new_password: str, client: Client) -> None:
     """Set a new password by the token of a mail; every session ends. Raises BadRequest
     (`invalid_link`) and InvalidFields."""
     link = links.find(token, "reset")
     owner = read_owner(link.user_id)
     about = owner.profile if owner else {}
-    _reset(link, hashed(new_password, "/new_password", about))
+    _reset(link, hashed(new_password, "/new_password", about), client)
 
 
 @write_transaction
-def _reset(link: Link, password_hash: str) -> None:
+def _reset(link: Link, password_hash: str, client: Client) -> None:
     owner = lock_owner(link.user_id)
     links.spend(link)
     _clear(owner)
     set_password(owner.user_id, password_hash)
     set_verified(owner.user_id)  # the mailbox is theirs: the mail went there
+    # Else strangers' tries could keep its owner out at a place where they never were.
+    places.remember(owner.user_id, client.address)
+    _record("password_reset", owner, client)
     enqueue("mail.password_changed", user_id=owner.user_id)
 
 
 def change_password(actor: Actor, current: str, new_password: str) -> TokenPair:
     """Set a new password; the other sessions end, this one gets new tokens. Raises Forbidden
     (`wrong_password`) and InvalidFields."""
-    owner = _proven(actor, current)
+    owner = proven(actor, current)
     return _change(actor, owner.password_hash, hashed(new_password, "/new_password", owner.profile))
 
 
@@ -130,6 +142,7 @@ def _change(actor: Actor, checked: str, password_hash: str) -> TokenPair:
     set_password(owner.user_id, password_hash)
     end_others(actor)
     links.end(owner.user_id, "reset")
+    audit.record("password_changed", owner.user_id, owner.key_id, actor.request_id)
     enqueue("mail.password_changed", user_id=owner.user_id)
     return renew_session(actor)
 
@@ -137,7 +150,7 @@ def _change(actor: Actor, checked: str, password_hash: str) -> TokenPair:
 def ask_for_email(actor: Actor, password: str, email: str) -> None:
     """Mail a link to a new address, which becomes the account's when it is opened. Raises Forbidden
     (`wrong_password`) and Conflict (`email_taken`)."""
-    _proven(actor, password)
+    proven(actor, password)
     if email_is_taken(email):
         raise Conflict("email_taken")
     _ask_for_email(actor, email)
@@ -148,24 +161,27 @@ def _ask_for_email(actor: Actor, email: str) -> None:
     links.issue(lock_owner(actor.user_id), "email", email)
 
 
-def confirm_email(token: str) -> None:
+def confirm_email(token: str, client: Client) -> None:
     """Give an account the address that its link was mailed to; the old one is told. Raises
     BadRequest (`invalid_link`) and Conflict (`email_taken`)."""
-    _confirm_email(links.find(token, "email"))
+    _confirm_email(links.find(token, "email"), client)
 
 
 @write_transaction
-def _confirm_email(link: Link) -> None:
+def _confirm_email(link: Link, client: Client) -> None:
     owner = lock_owner(link.user_id)
     links.spend(link)
     links.end(owner.user_id)  # what was mailed to the old address
     old = links.remember(owner, owner.email)
     set_email(owner, link.address(owner.key_id))
+    _record("email_changed", owner, client)
     enqueue("mail.email_changed", old, owner.user_id)
 
 
-def _proven(actor: Actor, password: str) -> Owner:
-    """The actor's account, if this is its password. Raises Forbidden (`wrong_password`)."""
+def proven(actor: Actor, password: str) -> Owner:
+    """The actor's account, if this is its password. Raises Forbidden (`wrong_password`), and
+    TooManyRequests before anything is checked."""
+    attempts.count_proof(actor.user_id)
     owner = read_owner(actor.user_id)
     if not hasher().verify(password, owner.password_hash if owner else None) or owner is None:
         raise Forbidden("wrong_password")

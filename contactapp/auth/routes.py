@@ -10,13 +10,13 @@ from ..answers import JSON, answer_object, no_content
 from ..config import settings
 from ..errors import InvalidFields
 from ..extensions import limiter
-from ..http import Blueprint, actor, public
+from ..http import Blueprint, actor, public, request_id
 from ..incoming import loaded, read_json
 from ..limits import limit_text
 from ..users.routes import own_account
 from ..users.schemas import User
 from . import recovery, service, sessions
-from .guard import address, bearer_token, caller
+from .guard import bearer_token, caller, client
 from .schemas import (
     Address,
     EmailChange,
@@ -35,7 +35,6 @@ from .schemas import (
     Verification,
     Verified,
 )
-from .sessions import Client
 
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
 _refresh_body = Refresh()
@@ -49,7 +48,7 @@ _MAILED = "If there is something to be mailed, it is on its way."
 @auth.response(201, Registered)
 def register(fields: dict[str, Any]) -> Response:
     """Make an account"""
-    user = service.register(fields)
+    user = service.register(fields, request_id())
     return answer_object(
         {**user, "message": "The account was made; sign in at /api/v1/auth/token."}, 201
     )
@@ -84,7 +83,7 @@ def refresh_token() -> Response:
     token = sent.get("refresh_token", bearer_token(request))
     if token is None:
         raise InvalidFields.one("/refresh_token", "required", "Send it here or as bearer token.")
-    return answer_object(sessions.refresh(token).shown())
+    return answer_object(sessions.refresh(token, client()).shown())
 
 
 @auth.route("/auth/logout", methods=["POST"])
@@ -131,7 +130,7 @@ def verify_email(fields: dict[str, Any]) -> Response:
     """
     names = ("token", "email", "code", "password")
     token, email, code, password = (fields.get(name) for name in names)
-    found = recovery.verify_email(token, email, code, password, caller())
+    found = recovery.verify_email(token, email, code, password, caller(), client())
     then = "Set a new password: ask for a reset link." if found.needs_password else "Sign in."
     message = f"The address is confirmed. {then}"
     return answer_object({"message": message, "needs_password": found.needs_password})
@@ -166,7 +165,7 @@ def forgot_password(fields: dict[str, Any]) -> Response:
 @auth.response(200, Message)
 def reset_password(fields: dict[str, Any]) -> Response:
     """Set a new password with the token of a mail; all sessions end"""
-    recovery.reset_password(fields["token"], fields["new_password"])
+    recovery.reset_password(fields["token"], fields["new_password"], client())
     return answer_object({"message": "The password was changed; sign in with it."})
 
 
@@ -196,11 +195,10 @@ def change_email(fields: dict[str, Any]) -> Response:
 @auth.response(200, Message)
 def confirm_email(fields: dict[str, Any]) -> Response:
     """Make the address that this token was mailed to the account's own"""
-    recovery.confirm_email(fields["token"])
+    recovery.confirm_email(fields["token"], client())
     return answer_object({"message": "The address was changed."})
 
 
 def _sign_in(fields: dict[str, Any]) -> Response:
     login = fields.get("email") or fields.get("username") or ""
-    client = Client(request.headers.get("User-Agent"), address())
-    return answer_object(service.sign_in(login, fields["password"], client).shown())
+    return answer_object(service.sign_in(login, fields["password"], client()).shown())

@@ -119,6 +119,12 @@ class PasswordReset(LinkToken):
     new_password = fields.String(required=True, load_only=True)
 
 
+class Password(Schema):
+    """The account's password, once more."""
+
+    password = fields.String(required=True)
+
+
 class PasswordChange(Schema):
     """A new password, by the current one."""
 

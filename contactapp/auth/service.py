@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import current_app
 
+from ..audit import service as audit
 from ..config import settings
 from ..database import Sql, lane, write_transaction
+from ..engine import DatabaseFailure
 from ..errors import FieldError, Forbidden, InvalidFields, Unauthenticated
-from ..users.service import create_user, find_credentials, lock_owner, set_password, show_user
-from . import links
+from ..users.service import (
+    Credentials,
+    create_user,
+    find_credentials,
+    lock_owner,
+    set_password,
+    show_user,
+)
+from . import attempts, links, places
 from .passwords import PasswordHasher, check_policy
 from .sessions import Client, TokenPair, open_session
 
@@ -25,13 +35,15 @@ def hasher() -> PasswordHasher:
     return current_app.extensions["contactapp.hasher"]
 
 
-def register(fields: dict[str, Any], role: str = "user", verified: bool = False) -> dict[str, Any]:
+def register(
+    fields: dict[str, Any], request_id: str, role: str = "user", verified: bool = False
+) -> dict[str, Any]:
     """Make an account and return it as its owner sees it; mail its address for confirmation.
 
     Raises InvalidFields for a weak password, Conflict for a taken address or user name.
     """
     password_hash = hashed(fields["password"], "/password", fields)
-    return show_user(_insert_user(fields, password_hash, role, verified))
+    return show_user(_insert_user(fields, password_hash, request_id, role, verified))
 
 
 def hashed(password: str, pointer: str, about: dict[str, Any]) -> str:
@@ -45,10 +57,13 @@ def hashed(password: str, pointer: str, about: dict[str, Any]) -> str:
 
 
 @write_transaction
-def _insert_user(fields: dict[str, Any], password_hash: str, role: str, verified: bool) -> int:
+def _insert_user(
+    fields: dict[str, Any], password_hash: str, request_id: str, role: str, verified: bool
+) -> int:
     user_id = create_user(fields, password_hash, role, verified)
+    owner = lock_owner(user_id)
+    audit.record("registered", user_id, owner.key_id, request_id)
     if not verified and settings().email_verification != "off":
-        owner = lock_owner(user_id)
         links.issue(owner, "verify", owner.email)
     return user_id
 
@@ -56,22 +71,44 @@ def _insert_user(fields: dict[str, Any], password_hash: str, role: str, verified
 def sign_in(login: str, password: str, client: Client) -> TokenPair:
     """Check an account's password and open a session; every sign-in route ends here.
 
-    Raises Unauthenticated (`invalid_credentials`), the same whether the account is unknown, the
+    Raises TooManyRequests before anything is checked; Unauthenticated (`invalid_credentials`), the
+    same whether the account is unknown, the
     password wrong or the account disabled, after the same work; and Forbidden
     (`email_not_verified`) where that is required and all else is right.
     """
+    found = find_credentials(login)
+    subject = attempts.subject_of(found and found.user_id, login)
+    known = places.is_known(found.user_id if found else 0, client.address)
+    attempts.count_try(subject, client.address, known=known)
     # Twice, because a parallel sign-in may have renewed an old hash while this one checked it.
-    pair = _sign_in(login, password, client) or _sign_in(login, password, client)
+    pair = _sign_in(found, password, client)
+    if pair is None:
+        pair = _sign_in(find_credentials(login), password, client)
     if pair is None:
         raise Unauthenticated("invalid_credentials")
+    attempts.forgive(subject, client.address, known=known)
     return pair
 
 
-def _sign_in(login: str, password: str, client: Client) -> TokenPair | None:
+def _note_failure(found: Credentials, client: Client) -> None:
+    """A busy database must not make the answer another one than for unknown accounts."""
+    with suppress(DatabaseFailure):
+        _record_failure(found, client)
+
+
+@write_transaction
+def _record_failure(found: Credentials, client: Client) -> None:
+    audit.record("sign_in_failed", found.user_id, found.key_id, client.request_id, client.details)
+
+
+def _sign_in(found: Credentials | None, password: str, client: Client) -> TokenPair | None:
     """None where the stored hash changed while the password was checked against it."""
-    found = find_credentials(login)
     matches = hasher().verify(password, found.password_hash if found else None)
-    if found is None or not matches or not found.active:
+    if found is None:
+        audit.count_unknown(attempts.quota())
+        raise Unauthenticated("invalid_credentials")
+    if not matches or not found.active:
+        _note_failure(found, client)
         raise Unauthenticated("invalid_credentials")
     fresh = None
     if hasher().needs_rehash(found.password_hash):

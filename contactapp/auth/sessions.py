@@ -10,11 +10,12 @@ import orjson
 
 from .. import clock
 from ..actor import Actor
+from ..audit import service as audit
 from ..config import Settings, settings
 from ..database import Sql, lane, write_transaction
 from ..errors import NotFound, Unauthenticated
 from ..keyring import keyring
-from . import tokens
+from . import places, tokens
 
 log = logging.getLogger("contactapp")
 
@@ -22,7 +23,7 @@ GRACE_MS = 10_000
 
 _LEAF = Sql(
     "SELECT s.refresh_jti, s.refresh_parent, s.refresh_issued_at, s.refresh_expires_at, "
-    "s.expires_at FROM session s JOIN users u ON u.id = s.user_id "
+    "s.expires_at, u.key_id FROM session s JOIN users u ON u.id = s.user_id "
     "WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ? AND u.active"
 )
 _LIVE = Sql(
@@ -59,10 +60,16 @@ class TokenPair(NamedTuple):
 
 
 class Client(NamedTuple):
-    """Where a sign-in comes from."""
+    """Where a request comes from."""
 
     user_agent: str | None
     address: str
+    request_id: str
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the audit trail says of it."""
+        return {"address": self.address, "user_agent": (self.user_agent or "")[:300] or None}
 
 
 class Leaf(NamedTuple):
@@ -73,6 +80,7 @@ class Leaf(NamedTuple):
     issued_at: int
     expires_at: int
     session_expires_at: int
+    key_id: int
 
 
 def open_session(user_id: int, key_id: int, client: Client) -> TokenPair:
@@ -93,6 +101,9 @@ def open_session(user_id: int, key_id: int, client: Client) -> TokenPair:
         "expires_at": ends,
     }
     session_id = lane().insert("session", session)
+    places.remember(user_id, client.address)
+    details = {**client.details, "session_id": session_id}
+    audit.record("signed_in", user_id, key_id, client.request_id, details)
     return _pair(user_id, session_id, now, leaf)
 
 
@@ -110,7 +121,7 @@ def renew_session(actor: Actor) -> TokenPair:
     return _pair(actor.user_id, actor.session_id, now, leaf)
 
 
-def refresh(token: str) -> TokenPair:
+def refresh(token: str, client: Client) -> TokenPair:
     """Spend a refresh token for its child.
 
     The direct parent of the live leaf is answered with the same child again for 10 s, so that a
@@ -118,7 +129,7 @@ def refresh(token: str) -> TokenPair:
     (RFC 9700 §4.14.2). Raises Unauthenticated.
     """
     claims = tokens.verify(token, "refresh")
-    pair = _rotate(claims)
+    pair = _rotate(claims, client)
     if pair is None:
         log.warning("a spent refresh token came back, session %d ended", claims.session_id)
         raise Unauthenticated("refresh_token_reused")
@@ -126,7 +137,7 @@ def refresh(token: str) -> TokenPair:
 
 
 @write_transaction
-def _rotate(claims: tokens.Claims) -> TokenPair | None:
+def _rotate(claims: tokens.Claims, client: Client) -> TokenPair | None:
     """The next pair, or None after ending the session: that end must be committed, so it is told
     by the caller and not by an exception here."""
     now = clock.now_ms()
@@ -144,6 +155,8 @@ def _rotate(claims: tokens.Claims) -> TokenPair | None:
         }
         return _pair(claims.user_id, claims.session_id, now, known)
     lane().run(_END_ONE, (now, claims.user_id, claims.session_id))
+    details = {**client.details, "session_id": claims.session_id}
+    audit.record("refresh_token_reused", claims.user_id, leaf.key_id, client.request_id, details)
     return None
 
 
@@ -186,6 +199,8 @@ def log_out(actor: Actor, scope: str) -> None:
         end_others(actor)
     else:
         lane().run(_END_ONE, (clock.now_ms(), actor.user_id, actor.session_id))
+    details = {"scope": scope, "session_id": actor.session_id}
+    audit.record("signed_out", actor.user_id, actor.key_id, actor.request_id, details)
 
 
 @write_transaction
@@ -193,6 +208,8 @@ def end_session(actor: Actor, session_id: int) -> None:
     """End one of the user's own live sessions. Raises NotFound."""
     if lane().run(_END_ONE, (clock.now_ms(), actor.user_id, session_id)) == 0:
         raise NotFound()
+    details = {"session_id": session_id}
+    audit.record("signed_out", actor.user_id, actor.key_id, actor.request_id, details)
 
 
 def end_all(user_id: int) -> None:

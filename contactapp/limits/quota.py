@@ -9,10 +9,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
+from .. import clock
 from ..config import Window
 from .address import counted_address
 from .table_store import TableStore
-from .verdict import Verdict
+from .verdict import Penalty, Verdict, judge
 
 PAUSE = 2.0  # seconds for which a failing store is not asked again
 WARN_EVERY = 60.0  # seconds
@@ -26,7 +27,9 @@ class Store(Protocol):
 
     failures: tuple[type[Exception], ...]
 
-    def hit(self, key: str, windows: tuple[Window, ...], now: float) -> Verdict:
+    def hit(
+        self, key: str, windows: tuple[Window, ...], now: float, penalty: Penalty | None = None
+    ) -> Verdict:
         """Count one request in all windows, or refuse it and count it in none."""
 
     def count(self, key: str, window: Window, now: float, amount: int = 1) -> tuple[int, float]:
@@ -36,6 +39,9 @@ class Store(Protocol):
         """What `count` answered last, or 0 and now where that window has ended."""
 
     def forget(self, key: str) -> None: ...
+
+    def give_back(self, key: str, windows: tuple[Window, ...], now: float) -> None:
+        """Take one request out of all windows again."""
 
     def check(self) -> None:
         """Return where the store answers."""
@@ -57,8 +63,8 @@ class Quota:
 
     Addresses are personal data, so the store sees only their hashes under `address_key`
     (up to 64 bytes; keep it, or a restart forgets who has asked).
-    When the store fails, the default quota lets requests pass (`degraded`), and `count`, which
-    guards sign-in and its like, goes on in this process alone and more strictly.
+    When the store fails, the default quota lets requests pass (`degraded`); `count` and `restrict`,
+    which guard sign-in and its like, go on in this process alone and more strictly.
     """
 
     def __init__(
@@ -68,20 +74,24 @@ class Quota:
         anonymous_windows: tuple[Window, ...],
         *,
         address_key: bytes,
+        penalty: Penalty | None = None,
     ) -> None:
         self.store = store
+        self.penalty = penalty
         self.user_windows = user_windows
         self.anonymous_windows = anonymous_windows
         self.degraded_answers = 0
         self._fault = _Fault()
         self._local = _LocalCounts()
 
-        @lru_cache(maxsize=4096)
-        def hashed(address: str) -> str:
-            digest = blake2b(counted_address(address).encode(), digest_size=16, key=address_key)
-            return "a" + digest.hexdigest()
+        def hashed(text: str) -> str:
+            return blake2b(text.encode(), digest_size=16, key=address_key).hexdigest()
 
-        self.address_key = hashed
+        @lru_cache(maxsize=4096)
+        def hashed_address(address: str) -> str:
+            return "a" + hashed(counted_address(address))
+
+        self.hashed, self.address_key = hashed, hashed_address
 
     def check_user(self, user_id: int, now: float) -> Verdict | None:
         if not self.user_windows:
@@ -92,6 +102,35 @@ class Quota:
         if not self.anonymous_windows:
             return None
         return self._hit(self.address_key(address), self.anonymous_windows, now)
+
+    def restrict(self, key: str, windows: tuple[Window, ...], now: float) -> Verdict | None:
+        """As `check_user` for a key of one's own; where the store fails, this process counts."""
+        if not windows:
+            return None
+        verdict = self._hit(key, windows, now)
+        if not verdict.degraded:
+            return verdict
+        row = [1, 0]
+        for number, window in enumerate(windows):
+            used, ends = self._local.count(f"{key} {number}", window, now, 1)
+            row += round(ends * 1000), used
+            row[0] = row[0] and int(used <= window.limit)
+        return judge(row, windows, round(now * 1000))
+
+    def forget(self, key: str) -> None:
+        """Empty a key's windows and forgive it, if the store answers."""
+        self._local.forget(key)
+        try:
+            self.store.forget(key)
+        except self.store.failures as error:
+            self._fault.note(error, clock.now_ms() / 1000)
+
+    def give_back(self, key: str, windows: tuple[Window, ...], now: float) -> None:
+        """As `Store.give_back`, if the store answers."""
+        try:
+            self.store.give_back(key, windows, now)
+        except self.store.failures as error:
+            self._fault.note(error, now)
 
     def count(self, key: str, window: Window, now: float, amount: int = 1) -> tuple[int, float]:
         """As `Store.count`, without failing."""
@@ -115,7 +154,7 @@ class Quota:
     def _hit(self, key: str, windows: tuple[Window, ...], now: float) -> Verdict:
         if not self._fault.is_fresh(now):
             try:
-                return self.store.hit(key, windows, now)
+                return self.store.hit(key, windows, now, self.penalty)
             except self.store.failures as error:
                 self._fault.note(error, now)
         self.degraded_answers += 1
@@ -167,6 +206,11 @@ class _LocalCounts:
                 del self._counts[next(iter(self._counts))]  # who has not asked for the longest
             self._counts[key] = used, ends
         return used, ends
+
+    def forget(self, key: str) -> None:
+        with self._lock:
+            for name in [name for name in self._counts if name.startswith(f"{key} ")]:
+                del self._counts[name]
 
     def peek(self, key: str, now: float) -> tuple[int, float]:
         used, ends = self._counts.get(key, (0, 0.0))

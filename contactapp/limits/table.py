@@ -18,17 +18,19 @@ from pathlib import Path
 from .verdict import MAX_WINDOWS
 
 PATIENCE = 1.0  # seconds to wait for a lock, our threads' or another process's
-FIRST_BUCKETS, MOST_BUCKETS = 256, 65_536  # 320 KiB, 80 MiB
+FIRST_BUCKETS, MOST_BUCKETS = 256, 65_536  # 384 KiB, 96 MiB
 _PAUSE = 0.00005  # between two tries; who holds the lock needs a tenth of that
 
 # The file: a head, then buckets of slots. A slot is a key's hash and, for every window, its end in
-# milliseconds since the epoch and the requests in it; one whose windows have all ended is free. The
-# number in the name counts up when that changes.
+# milliseconds since the epoch and the requests in it, then when a penalty is forgiven and how often
+# there was one; a slot in which all of that has ended is free. The number in the name counts up
+# when the shape changes.
 _HEAD = struct.Struct("=20sI")
-_NAME = b"contactapp limits 1\n"
+_NAME = b"contactapp limits 2\n"
 _START = 64
 _HASH = 16
-COUNTS = struct.Struct(f"={2 * MAX_WINDOWS}q")
+COUNTS = struct.Struct(f"={2 * MAX_WINDOWS + 2}q")
+PENALTY = 2 * MAX_WINDOWS  # where in them a penalty stands
 _SLOT = _HASH + COUNTS.size
 _BUCKET = 16 * _SLOT
 

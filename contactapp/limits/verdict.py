@@ -12,6 +12,24 @@ from ..config import Window
 MAX_WINDOWS = 4  # that many pairs of columns a row has
 
 
+class Penalty(NamedTuple):
+    """How long somebody waits who went over a limit, in seconds: `base`, doubled with every further
+    time to `cap` at most, and never less than until the window ends. Who stays below the limit for
+    `quiet` after the wait begins at `base` again. Requests during a wait do not make it longer."""
+
+    base: int
+    cap: int
+    quiet: int
+
+    def wait_ms(self, strikes: int) -> int:
+        """The wait for that many times."""
+        return 1000 * min(self.base << min(strikes - 1, 30), self.cap)
+
+    def longest_ms(self, windows: tuple[Window, ...]) -> int:
+        """The longest that anybody can be told to wait."""
+        return 1000 * max(self.cap, *(window.seconds for window in windows))
+
+
 class Verdict(NamedTuple):
     """Whether a request may pass. `window` is the one that is closest to empty.
 
@@ -33,10 +51,11 @@ class Verdict(NamedTuple):
 
 
 def judge(row: Sequence[int], windows: tuple[Window, ...], now_ms: int) -> Verdict:
-    """Read a store's row: allowed, then for every window its end in ms and the requests in it."""
+    """Read a store's row: allowed, the end of a penalty in ms or 0, then for every window its end
+    in ms and the requests in it."""
     least, longest, closest = sys.maxsize, 0, windows[0]
     values = iter(row)
-    allowed = next(values)
+    allowed, blocked_until = next(values), next(values)
     for window, ends, used in zip(windows, values, values, strict=False):
         wait = ends - now_ms
         # An ended window is empty; it stays as it was where another one refused the request.
@@ -44,6 +63,9 @@ def judge(row: Sequence[int], windows: tuple[Window, ...], now_ms: int) -> Verdi
         remaining = max(window.limit - used, 0) if wait > 0 else window.limit
         if remaining < least or (remaining == least and wait > longest):
             least, longest, closest = remaining, wait, window
+    if not allowed and blocked_until > now_ms:
+        wait = -(-(blocked_until - now_ms) // 1000)
+        return Verdict(False, closest, 0, wait, wait)
     reset = max(-(-longest // 1000), 0)
     if allowed:
         return Verdict(True, closest, least, reset)

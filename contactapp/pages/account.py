@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flask import Blueprint, Response, abort, render_template, request
 
 from ..auth import recovery
-from ..auth.guard import caller
+from ..auth.guard import caller, client
 from ..config import settings
 from ..errors import AppError
 from ..extensions import limiter
@@ -36,7 +36,7 @@ class _Deed(NamedTuple):
 
 def _verify(form: dict[str, str]) -> str:
     found = recovery.verify_email(
-        form.get("token", ""), None, None, form.get("password") or None, caller()
+        form.get("token", ""), None, None, form.get("password") or None, caller(), client()
     )
     if found.needs_password:
         return (
@@ -47,12 +47,12 @@ def _verify(form: dict[str, str]) -> str:
 
 
 def _reset(form: dict[str, str]) -> str:
-    recovery.reset_password(form.get("token", ""), form.get("password", ""))
+    recovery.reset_password(form.get("token", ""), form.get("password", ""), client())
     return "Your password was changed and all devices were signed out. Sign in with the new one."
 
 
 def _change(form: dict[str, str]) -> str:
-    recovery.confirm_email(form.get("token", ""))
+    recovery.confirm_email(form.get("token", ""), client())
     return "Your e-mail address was changed."
 
 

@@ -10,7 +10,8 @@ from ..database import BigId, Model
 
 class User(Model):
     """An account. Address, names and the rest of the profile are sealed with the user's own key;
-    the indexes are HMACs of the canonical values, for uniqueness and exact lookup."""
+    the indexes are HMACs of the canonical values, for uniqueness and exact lookup; `avatar` is what
+    the files of the picture are called."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -28,6 +29,7 @@ class User(Model):
     role: Mapped[str] = mapped_column(String(8), default="user")
     active: Mapped[bool] = mapped_column(default=True)
     email_verified: Mapped[bool] = mapped_column(default=False)
+    avatar: Mapped[str | None] = mapped_column(String(43))
     contact_limit: Mapped[int | None] = mapped_column(BigInteger)
     contact_count: Mapped[int] = mapped_column(BigInteger, default=0)
     key_id: Mapped[int] = mapped_column(ForeignKey("key.id"))

@@ -7,11 +7,36 @@ from typing import Any
 import orjson
 from flask import Response
 
-from ..answers import answer, conditional, expected_version, version_tag
+from ..answers import (
+    answer,
+    answer_object,
+    conditional,
+    expected_version,
+    no_content,
+    version_tag,
+)
+from ..config import settings
 from ..http import Blueprint, actor, versioned
-from . import service
-from .schemas import ProfilePatch, User
+from ..incoming import MULTIPART, read_file
+from . import avatars, service
+from .schemas import Avatar, ProfilePatch, User
 
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_PICTURE = {
+    "required": True,
+    "content": {
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "properties": {"file": _BINARY["schema"]},
+                "required": ["file"],
+            }
+        },
+        "image/jpeg": _BINARY,
+        "image/png": _BINARY,
+        "image/webp": _BINARY,
+    },
+}
 users = Blueprint("users", __name__, description="The account that is signed in")
 
 
@@ -32,6 +57,24 @@ def patch_me(patch: dict[str, Any]) -> Response:
     user = service.show_user(actor().user_id)
     body = orjson.dumps(user)
     return answer(body, headers={"ETag": version_tag(user["version"], body)})
+
+
+@users.route("/users/me/avatar", methods=["PUT"])
+@users.doc(requestBody=_PICTURE)
+@users.response(201, Avatar)
+def set_avatar() -> Response:
+    """Set one's picture: a JPEG, PNG or WebP file, as part `file` or as the body"""
+    avatars.set_avatar(actor(), read_file(settings().avatar_bytes))
+    user = service.show_user(actor().user_id)
+    return answer_object({name: user[name] for name in ("avatar_url", "avatar_urls")}, 201)
+
+
+@users.route("/users/me/avatar", methods=["DELETE"])
+@users.response(204)
+def remove_avatar() -> Response:
+    """Go back to the initials"""
+    avatars.remove_avatar(actor())
+    return no_content()
 
 
 def own_account() -> Response:

@@ -19,6 +19,8 @@ READ_ONLY = (
     "email",
     "email_verified",
     "role",
+    "avatar_url",
+    "avatar_urls",
     "book_id",
     "contact_limit",
     "contact_count",
@@ -98,6 +100,13 @@ class User(Schema):
     age = fields.Integer(required=True, allow_none=True)
     gender = fields.String(required=True, allow_none=True)
     timezone = fields.String(required=True, allow_none=True)
+    avatar_url = fields.String(required=True, metadata={"description": "For an `<img>`."})
+    avatar_urls = fields.Dict(
+        required=True,
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The same by size: 64, 256 and 512 pixels."},
+    )
     role = fields.String(required=True)
     book_id = fields.Integer(required=True, metadata={"description": "The personal book."})
     contact_limit = fields.Integer(required=True, metadata={"description": "0 is no limit."})
@@ -105,3 +114,10 @@ class User(Schema):
     version = fields.Integer(required=True)
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
+
+
+class Avatar(Schema):
+    """Where a picture is."""
+
+    avatar_url = User._declared_fields["avatar_url"]
+    avatar_urls = User._declared_fields["avatar_urls"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
 from .. import clock
 from ..actor import Actor
+from ..audit import service as audit
 from ..books.service import create_personal_book
 from ..changes.service import create_stream
 from ..config import settings
@@ -17,16 +19,17 @@ from ..crypto import blind_index
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
+from . import avatars
 from .identity import canonical_username, parse_email
 
 MAX_LOGIN = 320  # characters, as the schema says; more could not be normalised cheaply
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
-_BY_EMAIL = Sql("SELECT id, password_hash, active FROM users WHERE email_index = ?")
-_BY_USERNAME = Sql("SELECT id, password_hash, active FROM users WHERE username_index = ?")
+_BY_EMAIL = Sql("SELECT id, password_hash, active, key_id FROM users WHERE email_index = ?")
+_BY_USERNAME = Sql("SELECT id, password_hash, active, key_id FROM users WHERE username_index = ?")
 _SHOWN = Sql(
     "SELECT u.id, u.uid, u.sealed, u.key_id, u.role, u.email_verified, u.contact_limit, "
-    "u.contact_count, u.version, u.created_at, u.updated_at, b.id FROM users u "
+    "u.contact_count, u.version, u.created_at, u.updated_at, u.avatar, b.id FROM users u "
     "JOIN book b ON b.owner_id = u.id AND b.personal WHERE u.id = ?"
 )
 _LOCK = Sql(
@@ -60,6 +63,7 @@ _SET_EMAIL = Sql(
     "UPDATE users SET email_index = ?, sealed = ?, email_verified = ?, version = version + 1, "
     "updated_at = ? WHERE id = ?"
 )
+_AVATAR = Sql("SELECT avatar FROM users WHERE id = ?")
 _USAGE = Sql("SELECT coalesce(contact_limit, ?), contact_count FROM users WHERE id = ?")
 
 
@@ -69,6 +73,7 @@ class Credentials(NamedTuple):
     user_id: int
     password_hash: str
     active: bool
+    key_id: int
 
 
 class Owner(NamedTuple):
@@ -138,7 +143,7 @@ def find_credentials(login: str) -> Credentials | None:
             row = lane().one(_BY_USERNAME, (_index("username", canonical_username(login)),))
     except ValueError:
         return None
-    return row and Credentials(row[0], row[1], bool(row[2]))
+    return row and Credentials(row[0], row[1], bool(row[2]), row[3])
 
 
 def read_owner(user_id: int) -> Owner | None:
@@ -176,13 +181,24 @@ def set_email(owner: Owner, email: str) -> None:
         raise _taken(error) from None
 
 
+def remove_pictures(name: str | None) -> None:
+    """Remove the files of an account's picture."""
+    avatars.remove_files(name)
+
+
+def picture_files(user_id: int) -> list[Path]:
+    """The files of an account's picture."""
+    [name] = lane().one(_AVATAR, (user_id,))
+    return avatars.files(name)
+
+
 def email_is_taken(email: str) -> bool:
     """Whether an account has this address."""
     return lane().one(_BY_EMAIL, (_index("email", parse_email(email)[1]),)) is not None
 
 
 def _opened(row: Any) -> Owner | None:
-    if row is None:
+    if row is None or not row[-1]:  # an account without even a hash is being erased
         return None
     user_id, uid, sealed, key_id, active, verified, password_hash = row
     profile = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
@@ -194,7 +210,7 @@ def show_user(user_id: int) -> dict[str, Any]:
     row = lane().one(_SHOWN, (user_id,))
     if row is None:
         raise NotFound()
-    id_, uid, sealed, key_id, role, verified, limit, count, version, created, updated, book = row
+    id_, uid, sealed, key_id, role, verified, limit, count, version, created, updated = row[:11]
     profile = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
     return {
         "id": id_,
@@ -203,8 +219,9 @@ def show_user(user_id: int) -> dict[str, Any]:
         "email": profile["email"],
         "email_verified": bool(verified),
         **{key: profile.get(key) for key in PROFILE},
+        **avatars.urls(row[11], id_, profile),
         "role": role,
-        "book_id": book,
+        "book_id": row[12],
         "contact_limit": settings().contact_limit if limit is None else limit,
         "contact_count": count,
         "version": version,
@@ -231,6 +248,8 @@ def patch_profile(actor: Actor, patch: dict[str, Any], versions: tuple[int, ...]
         lane().run(_STORE, (index, sealed, version + 1, clock.now_ms(), actor.user_id))
     except ConstraintViolated as error:
         raise _taken(error) from None
+    fields = sorted(name for name in patch if after[name] != before.get(name))
+    audit.record("profile_changed", actor.user_id, key_id, actor.request_id, {"fields": fields})
 
 
 def take_contacts(owner_id: int, count: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from contactapp.http import public
 from tests.support.cast import Cast
+from tests.support.stored import set_user
 
 PUBLIC = ("/auth/register", "/auth/token", "/auth/login", "/auth/refresh")
 SECRET = "postgresql://root:hunter2@db.internal/contacts"
@@ -17,8 +18,11 @@ def apps(new_app):
 
 @pytest.fixture(scope="session")
 def alices(apps):
-    """Somebody signed in on each engine."""
-    return [Cast(app).alice for app in apps.values()]
+    """Somebody signed in on each engine, who may do everything."""
+    found = [Cast(app).alice for app in apps.values()]
+    for alice in found:
+        set_user(alice.app, alice.id, role="admin")
+    return found
 
 
 @pytest.fixture

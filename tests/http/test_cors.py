@@ -105,7 +105,7 @@ def test_scripts_may_read_the_headers_they_need(ask):
     [
         ("/api/v1/contacts", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("/api/v1/contacts/1", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
-        ("/api/v1/users/me/", {"GET", "HEAD", "OPTIONS", "PATCH"}),
+        ("/api/v1/users/me/", {"GET", "HEAD", "OPTIONS", "PATCH", "DELETE"}),
     ],
 )
 def test_a_preflight_lists_methods_and_headers(ask, path, methods):

@@ -143,7 +143,8 @@ def test_every_failure_is_a_problem_and_every_success_has_a_shape(document, oper
             assert answer["description"], (key, status)
             content = answer.get("content", {})
             if status.startswith("2"):
-                assert list(content) == ([] if status == "204" else ["application/json"]), key
+                kind = "application/zip" if key[1].endswith("/export") else "application/json"
+                assert list(content) == ([] if status == "204" else [kind]), key
             else:
                 assert list(content) == ["application/problem+json"], (key, status)
 
@@ -159,9 +160,13 @@ def test_every_parameter_in_a_path_is_declared(document, operations):
         assert len(places) == len(set(places)), (method, path)
 
 
+# RFC 9110 §9.3.5 gives it no meaning of its own; the clients of earlier systems send one.
+WITH_PASSWORD = ("delete", "/api/v1/users/me")
+
+
 def test_bodies_are_taken_where_they_have_a_meaning(operations):
     for (method, path), operation in operations.items():
-        if method in {"get", "delete"}:
+        if method in {"get", "delete"} and (method, path) != WITH_PASSWORD:
             assert "requestBody" not in operation, (method, path)
         if method in {"put", "patch"}:
             assert operation["requestBody"]["required"], (method, path)

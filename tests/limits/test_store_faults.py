@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contactapp.config import Window
-from contactapp.limits import Store, TableStore, Verdict, rate_limit_headers
+from contactapp.limits import Penalty, Store, TableStore, Verdict, rate_limit_headers
 from tests.support.limits import MINUTE, NOW, quota_on
 
 
@@ -37,9 +37,11 @@ def test_a_failing_store_is_left_alone_for_a_while(failing_store: Store) -> None
     calls: list[float] = []
     hit = failing_store.hit
 
-    def counted(key: str, windows: tuple[Window, ...], now: float) -> Verdict:
+    def counted(
+        key: str, windows: tuple[Window, ...], now: float, penalty: Penalty | None
+    ) -> Verdict:
         calls.append(now)
-        return hit(key, windows, now)
+        return hit(key, windows, now, penalty)
 
     failing_store.hit = counted  # type: ignore[method-assign]
     quota = quota_on(failing_store)

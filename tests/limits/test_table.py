@@ -212,7 +212,7 @@ OURS = struct.pack("=20sI", table._NAME, 256)
         b"",
         b"x",
         b"no table " * 100_000,
-        OURS.replace(b" 1", b" 0") + b"\x7f" * 400_000,
+        OURS.replace(b" 2", b" 0") + b"\x7f" * 400_000,
         OURS + bytes(1000),
         OURS[:20] + bytes(400_000),
     ],
@@ -232,7 +232,7 @@ def test_an_unfit_file_is_made_anew(path: Path, content: bytes) -> None:
 def test_whatever_the_bytes_are_they_are_counts(path: Path, seed: int) -> None:
     # RL-7: a damaged disk, or a kill in the middle of a write
     chance, store = random.Random(seed), TableStore(path)
-    keys, most = [f"u{n}" for n in range(50)], COUNTS.pack(*[2**63 - 1] * 8)
+    keys, most = [f"u{n}" for n in range(50)], COUNTS.pack(*[2**63 - 1] * 10)
     for key in keys:
         store.hit(key, MINUTE, NOW)
     with entered(path) as mine:

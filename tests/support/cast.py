@@ -21,7 +21,7 @@ class Person:
             from contactapp.auth import service
 
             with app.app_context():
-                self.user = service.register(fields, role="admin", verified=True)
+                self.user = service.register(fields, "tests", role="admin", verified=True)
         else:
             answer = app.test_client().post("/api/v1/auth/register", json=fields)
             assert answer.status_code == 201, answer.text

@@ -42,6 +42,8 @@ def check(raw_document, method, path, response):
         return
     content = answer.get("content", {})
     assert kind in content, f"{method} {path}: {response.status_code} {kind} is not documented"
+    if kind == "application/zip":
+        return
     problems = [
         e.message
         for e in _validator(raw_document, content[kind]["schema"]).iter_errors(orjson.loads(body))

@@ -1,0 +1,34 @@
+"""Events that belong to no book."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..database import BigId, Model
+
+
+class AuditEvent(Model):
+    """Something done to or with an account. `sealed` holds the details under the account's key and
+    goes with it; `seq` and `head` chain the row by `sealed_hash` once a job has come by, so that
+    parallel sign-ins do not wait for each other. `count` is more than 1 where events of a minute
+    are one row. Append-only by trigger."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        Index("ix_audit_event_user_id_id", "user_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(32))
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    actor_id: Mapped[int | None] = mapped_column(BigInteger)
+    request_id: Mapped[str] = mapped_column(String(64))
+    count: Mapped[int] = mapped_column(BigInteger)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    seq: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    head: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -1,0 +1,38 @@
+"""The shapes of the audit trail."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from ..http import PlainInteger
+from .service import KINDS
+
+_KINDS = "; ".join(f"`{kind}`: {meaning}" for kind, meaning in KINDS.items())
+
+
+class AuditQuery(Schema):
+    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
+    cursor = fields.String(validate=validate.Length(max=500))
+
+
+class Event(Schema):
+    """Something done to or with an account."""
+
+    id = fields.Integer(required=True)
+    at = fields.DateTime(required=True)
+    kind = fields.String(
+        required=True, validate=validate.OneOf(tuple(KINDS)), metadata={"description": _KINDS}
+    )
+    user_id = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Whose account."}
+    )
+    actor_id = fields.Integer(required=True, allow_none=True, metadata={"description": "Who."})
+    request_id = fields.String(required=True)
+    count = fields.Integer(required=True)
+    details = fields.Dict(required=True, keys=fields.String())
+
+
+class EventPage(Schema):
+    items = fields.List(fields.Nested(Event), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(required=True)

@@ -1,0 +1,206 @@
+"""The audit trail of accounts: sign-ins, tokens, passwords, and what admins do."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+import orjson
+
+from .. import clock
+from ..actor import Actor
+from ..answers import CursorSeal
+from ..changes.models import GENESIS
+from ..changes.service import next_head
+from ..config import Window
+from ..database import Sql, lane
+from ..jobs.service import Effect, Job
+from ..keyring import keyring
+from ..limits import Quota
+
+MINUTE_MS = 60_000
+UNKNOWN = "sign_in_failed_unknown"
+KINDS = {
+    "registered": "the account was made",
+    "signed_in": "a session was opened",
+    "sign_in_failed": "a wrong password, or the account is deactivated",
+    UNKNOWN: "tries of a minute to sign in to accounts that do not exist",
+    "signed_out": "sessions were ended",
+    "refresh_token_reused": "a spent refresh token came back, its session was ended",
+    "email_verified": "the address was proven",
+    "account_cleared": "the address was proven by another than who had signed in before",
+    "password_changed": "by its owner, who knew the old one",
+    "password_reset": "by a link",
+    "email_changed": "the new address was proven",
+    "profile_changed": "names of the changed fields",
+    "avatar_changed": "a picture was set or removed",
+    "exported": "everything was downloaded",
+    "deleted": "the account is being erased",
+    "role_changed": "by an admin",
+    "activated": "by an admin",
+    "deactivated": "by an admin",
+    "contact_limit_changed": "by an admin",
+    "reset_link_made": "on the command line",
+}
+_KEPT_MINUTES = 8  # in which a sealer that was away finds what it missed
+_BATCH = 500
+
+_CHAINED = ("id", "uid", "at", "kind", "user_id", "actor_id", "request_id", "count", "sealed_hash")
+_LAST = Sql("SELECT seq, head FROM audit_event WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1")
+_UNCHAINED = Sql(
+    f"SELECT {', '.join(_CHAINED)} FROM audit_event WHERE seq IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+)
+_CHAIN = Sql("UPDATE audit_event SET seq = ?, head = ? WHERE id = ? AND seq IS NULL")
+_OF_MINUTE = Sql("SELECT 1 FROM audit_event WHERE kind = ? AND at = ?")
+_EMPTY = Sql("UPDATE audit_event SET sealed = NULL WHERE user_id = ?")
+_SHOWN = (
+    "SELECT e.id, e.uid, e.at, e.kind, e.user_id, e.actor_id, e.request_id, e.count, e.sealed, "
+    "u.key_id FROM audit_event e LEFT JOIN users u ON u.id = e.user_id WHERE {}e.id < ? "
+    "ORDER BY e.id DESC LIMIT ?"
+)
+_ALL = Sql(_SHOWN.format(""))
+_OWN = Sql(_SHOWN.format("e.user_id = ? AND "))
+_COUNT_ALL = Sql("SELECT count(*) FROM audit_event")
+_COUNT_OWN = Sql("SELECT count(*) FROM audit_event WHERE user_id = ?")
+
+
+def record(
+    kind: str,
+    user_id: int,
+    key_id: int,
+    request_id: str,
+    details: dict[str, Any] | None = None,
+    *,
+    actor_id: int | None = None,
+) -> None:
+    """Add an event of an account to the running transaction. `actor_id` where another than its
+    owner did it; `details` are shown to the owner."""
+    uid = str(uuid.uuid4())
+    sealed = None
+    if details:
+        sealed = keyring().cipher(key_id).seal(orjson.dumps(details), *_place(user_id, uid))
+    _insert(uid, clock.now_ms(), kind, user_id, actor_id, request_id, 1, sealed)
+
+
+def _insert(
+    uid: str,
+    at: int,
+    kind: str,
+    user_id: int | None,
+    actor_id: int | None,
+    request_id: str,
+    count: int,
+    sealed: bytes | None,
+) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"no such kind of event: {kind}")
+    row = {
+        "uid": uid,
+        "at": at,
+        "kind": kind,
+        "user_id": user_id,
+        "actor_id": actor_id,
+        "request_id": request_id,
+        "count": count,
+        "sealed": sealed,
+        "sealed_hash": hashlib.sha256(sealed or b"").digest(),
+    }
+    lane().insert("audit_event", row, returning="")
+
+
+def count_unknown(quota: Quota) -> None:
+    """Count a try to sign in to an account that does not exist. A row for each would let anybody
+    fill the disk, and make everybody's sign-in wait for them."""
+    now = clock.now_ms()
+    quota.count(_minute_key(now // MINUTE_MS), Window(0, 60 * 2 * _KEPT_MINUTES), now / 1000)
+
+
+def chain(quota: Quota, _job: Job) -> Effect:
+    """The job that chains what is new, and writes the counts of the past minutes."""
+    now = clock.now_ms()
+    counted = []
+    for minute in range(now // MINUTE_MS - _KEPT_MINUTES, now // MINUTE_MS):
+        count, _ = quota.peek(_minute_key(minute), now / 1000)
+        if count:
+            counted.append((minute * MINUTE_MS, count))
+
+    def effect() -> None:
+        for at, count in counted:
+            if lane().one(_OF_MINUTE, (UNKNOWN, at)) is None:
+                _insert(str(uuid.uuid4()), at, UNKNOWN, None, None, "worker", count, None)
+        _chain_batch()
+
+    return effect
+
+
+def _chain_batch() -> None:
+    """Rows get their numbers here, in one place at a time, so that the chain has no forks."""
+    seq, head = lane().one(_LAST) or (0, GENESIS)
+    key = keyring().purpose("chain")
+    for row in lane().all(_UNCHAINED, (_BATCH,)):
+        seq += 1
+        head = next_head(key, head, {**dict(zip(_CHAINED, row, strict=True)), "seq": seq})
+        lane().run(_CHAIN, (seq, head, row[0]))
+
+
+def empty(user_id: int) -> None:
+    """Forget the details of an account's events, in the running transaction."""
+    lane().run(_EMPTY, (user_id,))
+
+
+def list_events(
+    actor: Actor, limit: int, cursor: str | None
+) -> tuple[list[dict[str, Any]], str | None, int]:
+    """The newest events of the actor's account, of all accounts for an admin; the next cursor and
+    how many there are. Raises BadRequest for a cursor that is not of this list."""
+    seal, listing = CursorSeal(actor.user_id, actor.book.id), f"audit of {actor.role}"
+    before = seal.open(cursor, listing)[0] if cursor else 2**62
+    if actor.role == "admin":
+        rows, [total] = lane().all(_ALL, (before, limit + 1)), lane().one(_COUNT_ALL)
+    else:
+        rows = lane().all(_OWN, (actor.user_id, before, limit + 1))
+        [total] = lane().one(_COUNT_OWN, (actor.user_id,))
+    found = [_shown(*row) for row in rows[:limit]]
+    following = seal.seal([found[-1]["id"]], listing) if len(rows) > limit else None
+    return found, following, total
+
+
+def own_events(user_id: int) -> list[dict[str, Any]]:
+    """All events of an account, the newest first."""
+    return [_shown(*row) for row in lane().all(_OWN, (user_id, 2**62, 2**31 - 1))]
+
+
+def _shown(
+    id_: int,
+    uid: str,
+    at: int,
+    kind: str,
+    user_id: int | None,
+    actor_id: int | None,
+    request_id: str,
+    count: int,
+    sealed: bytes | None,
+    key_id: int | None,
+) -> dict[str, Any]:
+    details = {}
+    if sealed is not None and key_id is not None:
+        details = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(user_id, uid)))
+    return {
+        "id": id_,
+        "at": clock.rfc3339(at),
+        "kind": kind,
+        "user_id": user_id,
+        "actor_id": actor_id if actor_id is not None else user_id,
+        "request_id": request_id,
+        "count": count,
+        "details": details,
+    }
+
+
+def _minute_key(minute: int) -> str:
+    return f"unknown accounts {minute}"
+
+
+def _place(user_id: int | None, uid: str) -> tuple[object, ...]:
+    return ("audit_event", "sealed", user_id, uid)

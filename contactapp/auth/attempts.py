@@ -1,0 +1,79 @@
+"""How often a password may be tried, judged before it is checked (ASVS 6.3.1).
+
+A try counts for the account and the address together. Where nobody signed in to the account from
+that address before, it also counts for the address, which may be trying many accounts, and for the
+account, which may be tried from many addresses. So strangers use up the shares of strangers, and
+who has signed in before can always do so again. Accounts that do not exist are counted alike.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from flask import current_app
+
+from .. import clock
+from ..config import Window, settings
+from ..errors import TooManyRequests
+from ..limits import Quota, counted_address
+
+_LONGEST = 320  # characters of a login that count
+
+
+def quota() -> Quota:
+    """The counts of the current application."""
+    return current_app.extensions["contactapp.quota"]
+
+
+def subject_of(user_id: int | None, login: str) -> str:
+    """Whom a try is for: an account, or what was typed where there is none."""
+    if user_id is not None:
+        return f"i{user_id}"
+    typed = unicodedata.normalize("NFKC", login[:_LONGEST]).strip().casefold()
+    return "n" + quota().hashed(f"login {typed}")
+
+
+def count_try(subject: str, address: str, *, known: bool) -> None:
+    """Count a try. Raises TooManyRequests."""
+    for key, windows, what in _shares(subject, address, known=known):
+        _count(key, windows, what)
+
+
+def forgive(subject: str, address: str, *, known: bool) -> None:
+    """Somebody knew the password: forget their tries, and give back what they took of the shares
+    that strangers have too. Else the counts would tell which accounts somebody signed in to."""
+    now = clock.now_ms() / 1000
+    own, *others = _shares(subject, address, known=known)
+    quota().forget(own[0])
+    for key, windows, _ in others:
+        if windows:
+            quota().give_back(key, windows, now)
+
+
+def _shares(
+    subject: str, address: str, *, known: bool
+) -> Iterator[tuple[str, tuple[Window, ...], str]]:
+    """What a try counts for: key, windows, and what people call it."""
+    limits = settings()
+    place = quota().hashed(counted_address(address))
+    yield f"sign in {subject} {place}", limits.sign_in_rate_limits, "this account and address"
+    if not known:
+        yield f"sign in from {place}", limits.sign_in_address_rate_limits, "this address"
+        yield f"sign in {subject}", limits.sign_in_account_rate_limits, "this account"
+
+
+def count_proof(user_id: int) -> None:
+    """Count a try to prove the password of an account that one is signed in to: a stolen token must
+    not be a way to guess it. Raises TooManyRequests."""
+    _count(f"proof {user_id}", settings().sign_in_rate_limits, "the password of this account")
+
+
+def _count(key: str, windows: tuple[Window, ...], what: str) -> None:
+    verdict = quota().restrict(key, windows, clock.now_ms() / 1000)
+    if verdict is not None and not verdict.allowed:
+        raise TooManyRequests(
+            verdict.retry_after,
+            f"{verdict.limit} tries in {verdict.window.seconds} s for {what} are used up; wait "
+            f"{verdict.retry_after} s, or set a new password by mail.",
+        )

@@ -1,0 +1,135 @@
+"""Erasing an account: shut at once, its keys destroyed with it, its rows removed by a job.
+
+What the account's keys sealed cannot be read from the moment of the commit, also in copies of the
+database made later; a book of 50 000 contacts is then removed in small transactions, so that nobody
+waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .. import clock
+from ..actor import Actor
+from ..audit import service as audit
+from ..database import Sql, database, lane, write_transaction
+from ..errors import Conflict
+from ..jobs.service import Effect, Job, enqueue
+from ..users.service import Owner, lock_owner, remove_pictures
+from . import links, places
+from .admin import admins_locked
+from .recovery import proven
+from .sessions import end_all
+
+_BATCH = 500  # rows of a transaction
+
+_BOOKS = Sql("SELECT id, stream_id, key_id FROM book WHERE owner_id = ?")
+_USER = Sql("SELECT stream_id, key_id FROM users WHERE id = ? AND password_hash = ''")
+_SHUT = Sql(
+    "UPDATE users SET email_index = ?, username_index = NULL, sealed = ?, password_hash = '', "
+    "active = ?, role = 'user', avatar = NULL, version = version + 1, updated_at = ? WHERE id = ?"
+)
+_AVATAR = Sql("SELECT avatar FROM users WHERE id = ?")
+_DESTROY_KEY = Sql("UPDATE key SET wrapped = ? WHERE id = ?")
+_LEAVE = Sql("DELETE FROM book_member WHERE user_id = ?")
+_TAKE_BACK = Sql("DELETE FROM book_member WHERE book_id = ?")
+_JOBS = Sql("DELETE FROM job WHERE user_id = ?")
+_SOME_CONTACTS = Sql(
+    "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
+)
+# The append-only trigger lets go of what is at or below the floor.
+_RAISE_FLOOR = Sql("UPDATE stream SET floor = seq WHERE id = ?")
+_SOME_CHANGES = Sql(
+    "DELETE FROM change WHERE stream_id = ? AND seq IN "
+    "(SELECT seq FROM change WHERE stream_id = ? ORDER BY seq LIMIT ?)"
+)
+_OWNED = tuple(
+    Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
+    for table in ("session", "link", "known_place")
+)
+_DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
+_DROP_USER = Sql("DELETE FROM users WHERE id = ?")
+_DROP_STREAM = Sql("DELETE FROM stream WHERE id = ?")
+_DROP_KEY = Sql("DELETE FROM key WHERE id = ?")
+
+
+def delete_account(actor: Actor, password: str) -> None:
+    """Erase the actor's account and everything that is theirs; what others own stays as it is.
+    Raises Forbidden (`wrong_password`) and Conflict (`last_admin`)."""
+    owner = proven(actor, password)
+    remove_pictures(_shut(actor, owner.password_hash))
+
+
+@write_transaction
+def _shut(actor: Actor, checked: str) -> str | None:
+    admins = admins_locked()
+    owner = lock_owner(actor.user_id)
+    if owner.password_hash != checked:
+        raise Conflict(detail="The password was changed meanwhile.")
+    if admins == [owner.user_id]:
+        raise Conflict("last_admin")
+    audit.record("deleted", owner.user_id, owner.key_id, actor.request_id)
+    audit.empty(owner.user_id)
+    end_all(owner.user_id)
+    links.end(owner.user_id)
+    places.forget(owner.user_id)
+    lane().run(_LEAVE, (owner.user_id,))
+    lane().run(_JOBS, (owner.user_id,))
+    for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
+        lane().run(_TAKE_BACK, (book_id,))
+        lane().run(_DESTROY_KEY, (b"", key_id))
+    [avatar] = lane().one(_AVATAR, (owner.user_id,))
+    _forget(owner)
+    enqueue("account.erase", owner.user_id)
+    return avatar
+
+
+def _forget(owner: Owner) -> None:
+    lane().run(_SHUT, (os.urandom(32), b"", False, clock.now_ms(), owner.user_id))
+    lane().run(_DESTROY_KEY, (b"", owner.key_id))
+
+
+def erase(job: Job) -> Effect:
+    """The job that removes the rows of an account that was shut."""
+    user_id = job.ref or 0
+    user = lane().one(_USER, (user_id,))
+    books = lane().all(_BOOKS, (user_id,)) if user else []
+    streams = [book[1] for book in books] + [user[0]] if user else []
+    for book_id, _, _ in books:
+        while _remove(_SOME_CONTACTS, (book_id, _BATCH)):
+            pass
+    for stream_id in streams:
+        _remove(_RAISE_FLOOR, (stream_id,))
+        while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):
+            pass
+
+    def effect() -> None:
+        if user is None:
+            return
+        for sql in _OWNED:
+            lane().run(sql, (user_id,))
+        for book_id, _, _ in books:
+            lane().run(_DROP_BOOK, (book_id,))
+        lane().run(_DROP_USER, (user_id,))
+        for stream_id in streams:
+            lane().run(_DROP_STREAM, (stream_id,))
+        for key_id in [book[2] for book in books] + [user[1]]:
+            lane().run(_DROP_KEY, (key_id,))
+        # What SQLite's log still holds of it goes with the next change.
+        enqueue("database.tidy")
+
+    return effect
+
+
+@write_transaction
+def _remove(sql: Sql, parameters: tuple[int, ...]) -> int:
+    return lane().run(sql, parameters)
+
+
+def tidy(_job: Job) -> None:
+    """The job that empties SQLite's log, in which erased pages stay until it is begun anew."""
+    if database().is_sqlite:
+        lane().all(_CHECKPOINT)
+
+
+_CHECKPOINT = Sql("PRAGMA wal_checkpoint(TRUNCATE)")

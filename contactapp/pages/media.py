@@ -1,0 +1,55 @@
+"""Pictures at public, unguessable addresses, for `<img>`."""
+
+from __future__ import annotations
+
+from html import escape
+
+from flask import Blueprint, Response, request
+
+from ..errors import NotFound
+from ..http import unlimited
+from ..users.avatars import COLOURS, find_file
+
+media = Blueprint("media", __name__)
+
+_HEADERS = {
+    # A picture's address is never used for another one.
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="256" height="256">'
+    '<rect width="64" height="64" fill="{colour}"/><text x="32" y="34" fill="#fff" '
+    'font-family="sans-serif" font-size="28" text-anchor="middle" dominant-baseline="middle">'
+    "{text}</text></svg>"
+)
+
+
+@media.get("/media/<file_name>")
+@unlimited
+def picture(file_name: str) -> Response:
+    """Send an avatar."""
+    path = find_file(file_name)
+    if path is None:
+        raise NotFound()
+    answer = Response(path.read_bytes(), content_type="image/webp")
+    answer.headers["Content-Disposition"] = 'inline; filename="avatar.webp"'
+    return _kept(answer, path.stem)
+
+
+@media.get("/media/initials/<text>-<int(max=7):colour>.svg")
+@unlimited
+def initials(text: str, colour: int) -> Response:
+    """Draw the initials of somebody without a picture."""
+    if not 1 <= len(text) <= 2 or not (text.isalnum() or text == "?"):
+        raise NotFound()
+    drawn = _SVG.format(colour=COLOURS[colour], text=escape(text))
+    return _kept(Response(drawn, content_type="image/svg+xml; charset=utf-8"), f"{text}-{colour}")
+
+
+def _kept(answer: Response, tag: str) -> Response:
+    answer.headers.extend(_HEADERS)
+    answer.set_etag(tag)
+    answer.make_conditional(request)
+    return answer

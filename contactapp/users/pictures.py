@@ -1,0 +1,79 @@
+"""Uploaded pictures: judged by decoding, redrawn, nothing of the file kept. Pure."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 16_000_000
+MAX_SIDE = 16_000
+_QUALITY = 85
+_DECODED = 2048  # pixels a side that are enough for what is drawn
+# What decoders raise for broken files; MemoryError where a header promises what is not there.
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, EOFError, MemoryError)
+
+# We judge the size by the header, before anything is decoded: Pillow's own check only warns, and
+# lets ten times as much pass.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class Refused(Exception):
+    """A file that is no picture for us: a stable code, and a sentence for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+
+def judge(data: bytes) -> Image.Image:
+    """Open a JPEG, PNG or WebP by its header; nothing is decoded yet. Raises Refused.
+
+    An 11 KiB PNG can unfold to 400 MiB, so its size is looked at first (ASVS 5.2.6).
+    """
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+        width, height = image.size
+    except _BROKEN:
+        raise Refused("invalid_image", "Not a JPEG, PNG or WebP picture.") from None
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        problem = f"At most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side."
+        raise Refused("image_too_large", problem)
+    return image
+
+
+def squares(image: Image.Image, sizes: tuple[int, ...]) -> dict[int, bytes]:
+    """WebP squares of these pixels a side, cut from the middle, upright. Raises Refused.
+
+    The first frame is drawn onto a new image: comments, EXIF, colour profiles and whatever follows
+    the picture in the file stay behind.
+    """
+    try:
+        if image.format == "JPEG":
+            image.draft("RGB", (_DECODED // 2, _DECODED // 2))  # decodes at a part of the size
+        image.load()
+        # Smaller first: all the rest works on a few hundred kilobytes.
+        image.thumbnail((_DECODED, _DECODED), Image.Resampling.BOX)
+        upright = ImageOps.exif_transpose(image)
+        has_alpha = upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info
+        square = _middle(upright.convert("RGBA" if has_alpha else "RGB"))
+        return {size: _drawn(square, size) for size in sizes}
+    except _BROKEN:
+        raise Refused("invalid_image", "The picture is damaged.") from None
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def _drawn(square: Image.Image, size: int) -> bytes:
+    fresh = Image.new(square.mode, (size, size))
+    fresh.paste(square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0))
+    out = BytesIO()
+    fresh.save(out, "WEBP", quality=_QUALITY)
+    return out.getvalue()

@@ -1,0 +1,215 @@
+"""Taking everything along, and leaving nothing behind."""
+
+import json
+import re
+import sqlite3
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from contactapp.auth import erasure
+from contactapp.books import service as books_service
+from contactapp.database import Sql, database, lane
+from contactapp.jobs import service as jobs
+from contactapp.worker import HANDLERS
+from tests.accounts.test_avatars import files, picture, put
+from tests.contacts.test_create import FULL
+from tests.support.cast import PASSWORD, Cast, Person, refused
+
+MARK = "Zanzibar"
+
+
+def fill(person, mark):
+    """Something in every place that a person can fill."""
+    person.patch("/users/me", json={"full_name": f"{mark} name", "gender": f"{mark} gender"})
+    contact = person.contact(**{**FULL, "first_name": f"{mark}-first", "company": f"{mark}-co"})
+    person.patch(f"/contacts/{contact['id']}", json={"nickname": f"{mark}-nick"})
+    gone = person.contact(first_name=f"{mark}-trash")
+    person.delete(f"/contacts/{gone['id']}")
+    put(person, picture())
+    login = {"username": person.name, "password": PASSWORD}
+    agent = {"User-Agent": f"{mark}-agent"}
+    person.app.test_client().post("/api/v1/auth/token", json=login, headers=agent)
+
+
+def export(person, **body):
+    return person.post("/users/me/export", json={"password": PASSWORD, **body})
+
+
+def members(answer):
+    with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+# PR-1
+def test_the_export_has_everything_and_nothing_of_others(alice, bob):
+    fill(alice, MARK)
+    fill(bob, "Timbuktu")
+    answer = export(alice)
+    assert answer.headers["Content-Type"] == "application/zip"
+    found = members(answer)
+    whole = b"".join(found.values())
+    for part in ("name", "gender", "first", "co", "nick", "trash", "agent"):
+        assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
+    assert b"Timbuktu" not in whole
+    contacts = json.loads(found["contacts.json"])
+    assert [bool(c.get("deleted_at")) for c in contacts] == [False, True]
+    assert contacts[0]["nickname"] == f"{MARK}-nick"
+    changes = json.loads(found["changes.json"])
+    assert [change["op"] for change in changes] == ["create", "update", "create", "delete"]
+    assert json.loads(found["profile.json"])["email"] == alice.email
+    assert {"avatar/64.webp", "avatar/256.webp", "avatar/512.webp"} <= set(found)
+    assert len(json.loads(found["sessions.json"])) == 2
+    assert json.loads(found["audit.json"])[-1]["kind"] == "registered"
+
+
+# PR-1
+def test_the_export_wants_the_password(alice):
+    refused(export(alice, password="a guess"), 403, "wrong_password")
+    refused(alice.post("/users/me/export", json={}), 422, "invalid_fields", "/password")
+
+
+def test_an_export_of_many_contacts_is_streamed(engine, new_app):
+    app = new_app(engine, CONTACT_LIMIT="0")
+    ann = Person(app, "ann")
+    for number in range(1100):
+        ann.contact(first_name=f"n{number}")
+    request = app.test_client().post(
+        "/api/v1/users/me/export",
+        json={"password": PASSWORD},
+        headers={"Authorization": f"Bearer {ann.access}"},
+        buffered=False,
+    )
+    parts = list(request.response)
+    assert len(parts) > 3
+    with zipfile.ZipFile(BytesIO(b"".join(parts))) as archive:
+        contacts = json.loads(archive.read("contacts.json"))
+    assert [contact["first_name"] for contact in contacts] == [f"n{n}" for n in range(1100)]
+
+
+@pytest.fixture
+def leaving(engine, new_app):
+    """An application of the test's own with Alice, who shares with Carol and uses Bob's book."""
+    cast = Cast(new_app(engine))
+    assert cast.carol.get(f"/contacts?book={cast.alice.book_id}").status_code == 200
+    with cast.app.app_context():
+        books_service.share_book(cast.bob.id, cast.alice.id, "editor")
+    return cast
+
+
+def work(app):
+    """Do the jobs that are due, as the worker would."""
+    with app.app_context():
+        while job := jobs.claim():
+            jobs.finish(job, HANDLERS[job.kind](job))
+
+
+def count(app, sql, *parameters):
+    with app.app_context():
+        return lane().one(Sql(sql), parameters)[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/users/me/delete"), ("DELETE", "/users/me")]
+)
+# PR-2, TK-6
+def test_nothing_is_left(leaving, method, path):
+    app, alice, bob = leaving.app, leaving.alice, leaving.bob
+    fill(alice, MARK)
+    theirs = bob.contact(first_name="Bobs")
+    changed = alice.patch(f"/contacts/{theirs['id']}?book={bob.book_id}", json={"title": "T"})
+    assert changed.status_code == 200
+    refused(alice.request(method, path, json={"password": "a guess"}), 403, "wrong_password")
+    answer = alice.request(method, path, json={"password": PASSWORD})
+    assert answer.status_code == 204, answer.text
+    # At once: no session, no sign-in, no share, no picture.
+    refused(alice.get("/contacts"), 401, "invalid_token")
+    client = app.test_client()
+    body = {"refresh_token": alice.refresh}
+    refused(client.post("/api/v1/auth/refresh", json=body), 401, "invalid_token")
+    login = {"username": alice.name, "password": PASSWORD}
+    refused(client.post("/api/v1/auth/token", json=login), 401, "invalid_credentials")
+    refused(leaving.carol.get(f"/contacts?book={alice.book_id}"), 404, "not_found")
+    assert files(app) == set()
+    work(app)
+    # And then no row.
+    for table in ("session", "link", "known_place", "book_member"):
+        assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
+    assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
+    assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
+    assert count(app, "SELECT count(*) FROM contact WHERE book_id = ?", alice.book_id) == 0
+    sealed = "SELECT count(*) FROM audit_event WHERE user_id = ? AND sealed IS NOT NULL"
+    assert count(app, sealed, alice.id) == 0
+    assert count(app, "SELECT count(*) FROM key WHERE purpose IS NULL") == 2 * 2  # Bob's, Carol's
+    assert count(app, "SELECT count(*) FROM stream") == 2 * 2
+    # What is others' is untouched, and the address is free.
+    shown = bob.get(f"/contacts/{theirs['id']}").json
+    assert (shown["title"], shown["updated_by"]) == ("T", alice.id)
+    fields = {"email": alice.email, "username": alice.name, "password": PASSWORD}
+    again = client.post("/api/v1/auth/register", json=fields)
+    assert again.status_code == 201
+    assert again.json["id"] != alice.id
+
+
+# PR-2
+def test_the_files_hold_nothing_that_opens(leaving):
+    app, alice = leaving.app, leaving.alice
+    fill(alice, MARK)
+    with app.app_context():
+        blobs = [bytes(row[0]) for row in lane().all(_WRAPPED, (alice.id,))]
+        blobs += [bytes(row[0]) for row in lane().all(_SEALED, (alice.book_id,))]
+        sqlite = database().is_sqlite
+        path = database().engine.url.database
+    alice.delete("/users/me", json={"password": PASSWORD})
+    work(app)
+    if not sqlite:
+        with app.app_context(), database().engine.connect() as connection:
+            for table in ("key", "contact", "change", "users"):
+                rows = connection.execute(text(f"SELECT * FROM {table}")).all()
+                held = b"".join(bytes(v) for row in rows for v in row if isinstance(v, bytes))
+                assert not any(blob in held for blob in blobs), table
+        return
+    held = b"".join(
+        Path(f"{path}{ending}").read_bytes()
+        for ending in ("", "-wal")
+        if Path(f"{path}{ending}").exists()
+    )
+    assert MARK.encode() not in held
+    assert not any(blob in held for blob in blobs)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+_WRAPPED = Sql("SELECT k.wrapped FROM key k JOIN users u ON u.key_id = k.id WHERE u.id = ?")
+_SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
+
+
+def test_erasing_goes_on_where_it_stopped(leaving, monkeypatch):
+    app, alice = leaving.app, leaving.alice
+    for number in range(7):
+        alice.contact(first_name=f"n{number}")
+    alice.delete("/users/me", json={"password": PASSWORD})
+    monkeypatch.setattr(erasure, "_BATCH", 2)
+    genuine, calls = erasure._remove, []
+
+    def stops(sql, parameters):
+        calls.append(sql)
+        if len(calls) == 3:
+            raise RuntimeError("killed")
+        return genuine(sql, parameters)
+
+    monkeypatch.setattr(erasure, "_remove", stops)
+    with app.app_context():
+        job = jobs.claim()
+        while job.kind != "account.erase":
+            jobs.finish(job)
+            job = jobs.claim()
+        with pytest.raises(RuntimeError):
+            erasure.erase(job)
+        assert lane().one(_SEALED, (alice.book_id,)) is not None
+        jobs.finish(job, erasure.erase(job))
+    assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
