@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=36, seconds=0.25, big=10_000)
+    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=64, seconds=0.25, big=10_000)
     if given.quick:
         plan = Plan(rows, (JUDGED,), rounds=1, judged_rounds=1, seconds=1, big=2_000)
     results = run(plan, "make bench", progress)

@@ -143,6 +143,9 @@ def contactapp(name: str, database: str, folder: Path, **settings: str) -> Serve
         "RATE_LIMITS": FAR,
         "ANONYMOUS_RATE_LIMITS": FAR,
         "REGISTER_RATE_LIMITS": FAR,
+        "SIGN_IN_RATE_LIMITS": FAR,
+        "SIGN_IN_ADDRESS_RATE_LIMITS": FAR,
+        "SIGN_IN_ACCOUNT_RATE_LIMITS": FAR,
         **settings,
     }
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]

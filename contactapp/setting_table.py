@@ -72,6 +72,8 @@ SETTINGS = (
             "requests per address without a user; empty is off"),
     Setting("REGISTER_RATE_LIMITS", "20 per hour", parse_windows,
             "registrations per address; empty is off"),
+    Setting("EXPORT_RATE_LIMITS", "10 per hour", parse_windows,
+            "downloads of everything about an account; empty is off"),
     Setting("SIGN_IN_RATE_LIMITS", "10 per 15 minutes", parse_windows,
             "tries to sign in to one account from one address; empty is off"),
     Setting("SIGN_IN_ADDRESS_RATE_LIMITS", "100 per hour", parse_windows,

@@ -60,6 +60,44 @@ def test_an_operator_makes_the_first_admin(installed, command):
 
 
 @once
+def test_accounts_are_listed_promoted_and_deactivated(installed, command):
+    app, _, _ = installed
+    ann = Person(app, "ann")
+    line = f"user   {ann.email}  {ann.name}  address not proven"
+    assert line in command("users", "list")[1]
+    assert command("users", "promote", ann.name) == (0, f"{ann.name} has the role admin.\n", "")
+    assert ann.get("/users").status_code == 200
+    other = Person(app, "other", "admin")
+    assert command("users", "promote", ann.name, "--to", "user")[0] == 0
+    assert ann.get("/users").status_code == 403
+    code, out, _ = command("users", "deactivate", ann.email)
+    assert (code, out) == (0, f"{ann.email} may no longer sign in.\n")
+    assert ann.get("/contacts").status_code == 401
+    assert f"{line}  deactivated" in command("users", "list")[1]
+    assert command("users", "deactivate", ann.email, "--undo")[0] == 0
+    ann.sign_in()
+    events = other.get("/audit").json["items"]
+    mine = [event for event in events if event["user_id"] == ann.id]
+    kinds = ["signed_in", "activated", "deactivated", "role_changed", "role_changed"]
+    assert [event["kind"] for event in mine][:5] == kinds
+    assert mine[1]["request_id"] == "cli"
+
+
+@once
+def test_a_link_for_somebody_whose_mail_does_not_arrive(installed, command):
+    app, _, _ = installed
+    ann = Person(app, "ann")
+    code, out, err = command("users", "reset-link", ann.name)
+    assert (code, err) == (0, "")
+    page, _, token = out.strip().partition("?token=")
+    assert page.endswith("/account/reset")
+    body = {"token": token, "new_password": "an entirely different phrase"}
+    client = app.test_client()
+    assert client.post("/api/v1/auth/password/reset", json=body).status_code == 200
+    assert client.post("/api/v1/auth/password/reset", json=body).status_code == 400
+
+
+@once
 def test_a_book_is_shared_and_unshared(installed, command):
     app, _, _ = installed
     alice, bob = Person(app, "alice"), Person(app, "bob")

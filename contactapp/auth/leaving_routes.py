@@ -7,7 +7,10 @@ from typing import Any
 from flask import Response, stream_with_context
 
 from ..answers import no_content
+from ..config import settings
+from ..extensions import limiter
 from ..http import Blueprint, actor
+from ..limits import limit_text
 from . import erasure, export
 from .schemas import Password
 
@@ -22,7 +25,12 @@ _ZIP = {
 }
 
 
+def _export_limit() -> str:
+    return limit_text(settings().export_rate_limits)
+
+
 @leaving.route("/users/me/export", methods=["POST"])
+@limiter.limit(_export_limit, key_func=lambda: f"u{actor().user_id}")
 @leaving.body(Password)
 @leaving.doc(responses=_ZIP)
 def export_account(fields: dict[str, Any]) -> Response:

@@ -88,7 +88,9 @@ def act(purpose: str) -> Response:
     except AppError as error:
         problems = [found.detail for found in error.errors] or [error.detail]
         again = form.get("token", "") if error.code == "invalid_fields" else ""
-        return _page(purpose, error.status, token=again, problems=problems)
+        answer = _page(purpose, error.status, token=again, problems=problems)
+        answer.headers.extend(error.headers)  # Retry-After
+        return answer
     return _page(purpose, done=done)
 
 

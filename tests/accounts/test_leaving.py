@@ -73,6 +73,17 @@ def test_the_export_wants_the_password(alice):
     refused(alice.post("/users/me/export", json={}), 422, "invalid_fields", "/password")
 
 
+# RL-1
+def test_exports_have_a_limit_of_each_account(engine, new_app):
+    app = new_app(engine, EXPORT_RATE_LIMITS="2 per hour")
+    ann, bob = Person(app, "ann"), Person(app, "bob")
+    assert [export(ann).status_code for _ in range(4)] == [200, 200, 429, 429]
+    refusal = export(ann)
+    assert 3500 < int(refusal.headers["Retry-After"]) <= 3600
+    assert "2 per 3600 second" in refusal.json["detail"]
+    assert export(bob).status_code == 200
+
+
 def test_an_export_of_many_contacts_is_streamed(engine, new_app):
     app = new_app(engine, CONTACT_LIMIT="0")
     ann = Person(app, "ann")

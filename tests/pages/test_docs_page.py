@@ -5,33 +5,20 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as ec
 from selenium.webdriver.support.ui import WebDriverWait
 
 from contactapp.errors import CODES
+from tests.support.browser import start_chromium
 
 SECONDS = 30
 ME = ".opblock-get:has([data-path$='/users/me'])"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,1000",
-]
 
 
 class Browser:
@@ -94,15 +81,7 @@ def live_server(new_server):
 
 @pytest.fixture
 def browser(live_server, tmp_path):
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "WARNING", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    driver = start_chromium(tmp_path / "profile")
     yield Browser(driver, live_server.url)
     driver.quit()
 

@@ -1,9 +1,16 @@
 """A sealed blob in another place than its own is an error, and never served."""
 
+import pytest
 from sqlalchemy import text
 
 from contactapp.database import database
 from tests.support.cast import refused
+
+
+@pytest.fixture(scope="module")
+def app(engine, new_app):
+    """One that nobody else reads."""
+    return new_app(engine)
 
 
 def swapped(app, one, other):
