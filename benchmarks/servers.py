@@ -59,14 +59,14 @@ class Server:
         raise SystemExit(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that serve, which are the server's own forks."""
-        own = psutil.Process(self.process.pid)
-        return [p for p in own.children(recursive=True) if p.cmdline() == own.cmdline()]
+        """The processes that serve."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [p for p in children if p not in self.job_workers()]
 
     def job_workers(self) -> list[psutil.Process]:
-        """The processes beside them, if there are any."""
-        own = psutil.Process(self.process.pid)
-        return [p for p in own.children(recursive=True) if p.cmdline() != own.cmdline()]
+        """The processes beside them, if there are any (see contactapp's `beside`)."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [p for p in children if "--parent" in p.cmdline()]
 
     def cpu_seconds(self) -> float:
         """CPU time so far of the master and its workers."""

@@ -15,7 +15,7 @@ from ..changes.models import GENESIS
 from ..changes.service import next_head
 from ..config import Window
 from ..database import Sql, lane
-from ..jobs.service import Effect, Job
+from ..jobs.service import Effect, Job, enqueue
 from ..keyring import keyring
 from ..limits import Quota
 
@@ -138,7 +138,10 @@ def _chain_batch() -> None:
     """Rows get their numbers here, in one place at a time, so that the chain has no forks."""
     seq, head = lane().one(_LAST) or (0, GENESIS)
     key = keyring().purpose("chain")
-    for row in lane().all(_UNCHAINED, (_BATCH,)):
+    rows = lane().all(_UNCHAINED, (_BATCH,))
+    if len(rows) == _BATCH:
+        enqueue("audit.chain")  # the others in a transaction of their own
+    for row in rows:
         seq += 1
         head = next_head(key, head, {**dict(zip(_CHAINED, row, strict=True)), "seq": seq})
         lane().run(_CHAIN, (seq, head, row[0]))

@@ -129,7 +129,9 @@ def _remove(sql: Sql, parameters: tuple[int, ...]) -> int:
 def tidy(_job: Job) -> None:
     """The job that empties SQLite's log, in which erased pages stay until it is begun anew."""
     if database().is_sqlite:
-        lane().all(_CHECKPOINT)
+        [(busy, _, _)] = lane().all(_CHECKPOINT)
+        if busy:
+            raise RuntimeError("somebody reads or writes")  # the queue tries again
 
 
 _CHECKPOINT = Sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -72,9 +72,8 @@ def sign_in(login: str, password: str, client: Client) -> TokenPair:
     """Check an account's password and open a session; every sign-in route ends here.
 
     Raises TooManyRequests before anything is checked; Unauthenticated (`invalid_credentials`), the
-    same whether the account is unknown, the
-    password wrong or the account disabled, after the same work; and Forbidden
-    (`email_not_verified`) where that is required and all else is right.
+    same whether the account is unknown, the password wrong or the account deactivated, after the
+    same work; and Forbidden (`email_not_verified`) where that is required and all else is right.
     """
     found = find_credentials(login)
     subject = attempts.subject_of(found and found.user_id, login)

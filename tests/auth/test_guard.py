@@ -225,3 +225,15 @@ def test_the_users_own_quota_counts_only_for_a_token_that_is_genuine(engine, new
         refused(client.get("/api/v1/users/me", headers=bearer(ada.refresh)), 401, "invalid_token")
     statuses = [ada.get("/users/me").status_code for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
+
+
+# EM-2
+def test_a_forgotten_password_is_the_same_work_for_everybody(app, client, alice, monkeypatch):
+    done = []
+    for email in (alice.email, "nobody@example.com"):
+        with statements(app, monkeypatch) as seen:
+            body = {"email": email}
+            answer = client.post("/api/v1/auth/password/forgot", json=body)
+        done.append((answer.status_code, answer.json, list(seen)))
+    assert done[0] == done[1]
+    assert done[0][0] == 202
