@@ -7,8 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not installed
 
 from gunicorn import util
+from gunicorn.glogging import Logger
 
-from contactapp import create_app, startup
+from contactapp import create_app, logs, startup
 from contactapp.beside import WorkerBeside
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
@@ -35,6 +36,17 @@ keyfile = _settings.tls_key and str(_settings.tls_key)
 forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 control_socket_disable = True
 proc_name = "contactapp"
+
+
+class _Log(Logger):
+    """Without the log of requests, which gunicorn would put together for every one: their queries
+    hold people's names."""
+
+    access_log_enabled = False
+
+
+logger_class = _Log
+logconfig_dict = logs.configuration() if _settings.is_production else {}
 
 
 def _without_queries(record):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from . import load, machine, other, plot, proofs, seed, servers, table
 from .field import ENGINES, Field, constant_path, is_ours
-from .rows import JUDGED, ROWS, SIGN_IN_CONNECTIONS, Row, chosen, together
+from .rows import COMPARED, JUDGED, ROWS, SIGN_IN_CONNECTIONS, Row, chosen, together
 from .samples import CEILING, Sample, Samples, ratio
 
 SLOW_ROUNDS, SLOW_SECONDS = 3, 2.0
@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     connections: tuple[int, ...]
     rounds: int
     judged_rounds: int
+    compared_rounds: int
     seconds: float
     big: int
 
@@ -36,13 +37,15 @@ class Plan(NamedTuple):
         """How often a row is measured at that many connections."""
         if row.slow:
             return SLOW_ROUNDS
+        if connections == 1 and any(row.key in group for group in COMPARED):
+            return self.compared_rounds
         return self.judged_rounds if connections == JUDGED else self.rounds
 
     def told(self) -> str:
         """In words."""
         return (
             f"{self.rounds} of {self.seconds} s each, {self.judged_rounds} at {JUDGED} "
-            f"connections, {SLOW_ROUNDS} of {SLOW_SECONDS:g} s for slow ones; medians"
+            f"connections, {self.compared_rounds} at one where rows are compared, {SLOW_ROUNDS} of {SLOW_SECONDS:g} s for slow ones; medians"
         )
 
 
@@ -194,9 +197,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(rows, (1, JUDGED, 64), rounds=4, judged_rounds=64, seconds=0.25, big=10_000)
+    plan = Plan(
+        rows,
+        (1, JUDGED, 64),
+        rounds=4,
+        judged_rounds=48,
+        compared_rounds=48,
+        seconds=0.25,
+        big=10_000,
+    )
     if given.quick:
-        plan = Plan(rows, (JUDGED,), rounds=1, judged_rounds=1, seconds=1, big=2_000)
+        plan = Plan(
+            rows, (JUDGED,), rounds=1, judged_rounds=1, compared_rounds=1, seconds=1, big=2_000
+        )
     results = run(plan, "make bench", progress)
     text = table.render(results)
     print(text)

@@ -91,7 +91,7 @@ def ratio(ratios: list[float], digits: int = 2) -> str:
 
 def verdicts(samples: Samples, rows: tuple[Row, ...]) -> list[Verdict]:
     """The targets of every row that was measured: CPU and rates at the judged number of
-    connections, times at one."""
+    connections, times and comparisons at one."""
     counts = samples.connections()
     judged = JUDGED if JUDGED in counts else counts[0]
     made: list[Verdict] = []
@@ -113,7 +113,7 @@ def verdicts(samples: Samples, rows: tuple[Row, ...]) -> list[Verdict]:
                 label = f"{row.label}, {engine}: time at one connection"
                 spent = 1000 / alone.rate
                 made.append(Verdict(label, "≤ 5 ms", f"{spent:.2f} ms", spent <= 5))
-    return made + _comparisons(samples, judged)
+    return made + _comparisons(samples, counts[0])
 
 
 def _comparisons(samples: Samples, connections: int) -> list[Verdict]:
@@ -130,5 +130,7 @@ def _comparisons(samples: Samples, connections: int) -> list[Verdict]:
             if costs:
                 target = "cheaper" if most < 1 else "no dearer (within 3 %)"
                 met = statistics.median(costs) <= most
-                made.append(Verdict(f"{label}, {engine}: CPU", target, ratio(costs), met))
+                made.append(
+                    Verdict(f"{label}, {engine}: CPU at one connection", target, ratio(costs), met)
+                )
     return made

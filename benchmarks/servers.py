@@ -66,7 +66,7 @@ class Server:
     def job_workers(self) -> list[psutil.Process]:
         """The processes beside them, if there are any (see contactapp's `beside`)."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [p for p in children if "--parent" in p.cmdline()]
+        return [p for p in children if any(a.startswith("--parent=") for a in p.cmdline())]
 
     def cpu_seconds(self) -> float:
         """CPU time so far of the master and its workers."""

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import sys
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 
-from . import create_app, startup
+from . import create_app, logs, startup
 from . import mail as letters
 from .auth import admin
 from .auth import service as auth_service
@@ -164,6 +165,8 @@ def worker(threads: int | None, parent: int | None) -> None:
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
     app = _ready_app()
+    if app.extensions["contactapp.settings"].is_production:
+        dictConfig(logs.configuration())
     working = job_worker(app)
     signal.signal(signal.SIGTERM, lambda *_: working.stop())
     # Ctrl+C goes to the server that started it as well, which ends it when its own work is done.

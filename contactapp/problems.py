@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 
 import orjson
 from flask import Flask, Response, request
@@ -27,6 +26,7 @@ from .errors import (
 )
 from .extensions import limiter
 from .limits import retry_after
+from .logs import stack
 
 log = logging.getLogger("contactapp")
 
@@ -83,26 +83,8 @@ def _database_failure(error: DatabaseFailure) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("request %s failed\n%s", request.environ["contactapp.request_id"], _stack(error))
+    log.error("request %s failed\n%s", request.environ["contactapp.request_id"], stack(error))
     return render(ServerError())
-
-
-def _stack(error: BaseException | None) -> str:
-    """The frames and types of an error and its causes, innermost last, for the log.
-
-    No messages: a driver's quotes the whole row (PostgreSQL's DETAIL), others what they choked on.
-    """
-    parts = []
-    while error is not None:
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
-        codes = (getattr(error, "sqlstate", None), getattr(error, "sqlite_errorname", None))
-        known = " ".join(str(about) for about in (*codes, constraint) if about)
-        parts.append(
-            f"{frames}{type(error).__module__}.{type(error).__qualname__} {known}".rstrip()
-        )
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return "\ncaused by\n".join(parts)
 
 
 def busy(error: Exception) -> Response:

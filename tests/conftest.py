@@ -20,6 +20,7 @@ import pytest
 from contactapp import create_app, startup
 from contactapp.config import load
 from contactapp.database import database
+from tests.support.browser import start_chromium
 from tests.support.cast import Cast
 from tests.support.contract import ContractClient
 from tests.support.server import Server
@@ -199,6 +200,14 @@ def _with_database(uri, name):
 
     url = make_url(uri).set(drivername="postgresql+psycopg", database=name)
     return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """One Chromium for all tests of this process; what it keeps is theirs to clear."""
+    driver = start_chromium(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="module")

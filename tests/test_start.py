@@ -1,6 +1,7 @@
 """A server that is set up wrongly does not start, and says which variable, not what was in it."""
 
 import base64
+import json
 import signal
 import socket
 import time
@@ -92,6 +93,8 @@ def test_production_starts_with_secrets_of_its_own_and_a_prepared_database(tmp_p
     told = ended_when_up(process, settings["BIND"])
     assert f"Listening at: http://{settings['BIND']}" in told
     assert not (tmp_path / "instance" / "secrets.env").exists()
+    for line in told.splitlines():  # OB-1
+        assert json.loads(line)["level"] in {"info", "warning"}, line
 
 
 def test_development_starts_with_one_command_and_says_what_it_made(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String
+from sqlalchemy import BigInteger, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
@@ -17,6 +17,13 @@ class AuditEvent(Model):
     __tablename__ = "audit_event"
     __table_args__ = (
         Index("ix_audit_event_user_id_id", "user_id", "id"),
+        Index(
+            "uq_audit_event_minute",
+            "at",
+            unique=True,
+            sqlite_where=text("kind = 'sign_in_failed_unknown'"),
+            postgresql_where=text("kind = 'sign_in_failed_unknown'"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

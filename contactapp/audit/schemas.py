@@ -26,7 +26,9 @@ class Event(Schema):
     user_id = fields.Integer(
         required=True, allow_none=True, metadata={"description": "Whose account."}
     )
-    actor_id = fields.Integer(required=True, allow_none=True, metadata={"description": "Who."})
+    actor_id = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Who; 0 on the command line."}
+    )
     request_id = fields.String(required=True)
     count = fields.Integer(required=True)
     details = fields.Dict(required=True, keys=fields.String())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,10 +16,14 @@ from ..answers import CursorSeal
 from ..changes.models import GENESIS
 from ..changes.service import next_head
 from ..config import Window
+from ..crypto import SealError
 from ..database import Sql, lane
 from ..jobs.service import Effect, Job, enqueue
 from ..keyring import keyring
 from ..limits import Quota
+from ..sql import insert_into
+
+log = logging.getLogger("contactapp")
 
 MINUTE_MS = 60_000
 UNKNOWN = "sign_in_failed_unknown"
@@ -43,6 +49,7 @@ KINDS = {
     "contact_limit_changed": "by an admin",
     "reset_link_made": "on the command line",
 }
+BY_ANYBODY = {"sign_in_failed", "refresh_token_reused", UNKNOWN}  # nobody knows who it was
 _KEPT_MINUTES = 8  # in which a sealer that was away finds what it missed
 _BATCH = 500
 
@@ -52,7 +59,9 @@ _UNCHAINED = Sql(
     f"SELECT {', '.join(_CHAINED)} FROM audit_event WHERE seq IS NULL ORDER BY id LIMIT ?"  # noqa: S608
 )
 _CHAIN = Sql("UPDATE audit_event SET seq = ?, head = ? WHERE id = ? AND seq IS NULL")
-_OF_MINUTE = Sql("SELECT 1 FROM audit_event WHERE kind = ? AND at = ?")
+_COLUMNS = (*_CHAINED[1:-1], "sealed", "sealed_hash")
+_NOTE = insert_into("audit_event", _COLUMNS, "")
+_OF_MINUTE = Sql(f"{_NOTE.qmark} ON CONFLICT (at) WHERE kind = '{UNKNOWN}' DO NOTHING")
 _EMPTY = Sql("UPDATE audit_event SET sealed = NULL WHERE user_id = ?")
 _SHOWN = (
     "SELECT e.id, e.uid, e.at, e.kind, e.user_id, e.actor_id, e.request_id, e.count, e.sealed, "
@@ -76,37 +85,34 @@ def record(
 ) -> None:
     """Add an event of an account to the running transaction. `actor_id` where another than its
     owner did it; `details` are shown to the owner."""
-    uid = str(uuid.uuid4())
-    sealed = None
-    if details:
-        sealed = keyring().cipher(key_id).seal(orjson.dumps(details), *_place(user_id, uid))
-    _insert(uid, clock.now_ms(), kind, user_id, actor_id, request_id, 1, sealed)
+    lane().run(_NOTE, _row(clock.now_ms(), kind, user_id, actor_id, request_id, 1, key_id, details))
 
 
-def _insert(
-    uid: str,
+def note(kind: str, user_id: int, key_id: int, request_id: str, details: dict[str, Any]) -> None:
+    """Add an event by itself, unless a writer is at work: then it raises DatabaseBusy at once, so
+    that nobody can tell by the time that there was something to note."""
+    row = _row(clock.now_ms(), kind, user_id, None, request_id, 1, key_id, details)
+    lane().write_unless_busy(_NOTE, row)
+
+
+def _row(
     at: int,
     kind: str,
     user_id: int | None,
     actor_id: int | None,
     request_id: str,
     count: int,
-    sealed: bytes | None,
-) -> None:
+    key_id: int | None = None,
+    details: dict[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """The values of _COLUMNS."""
     if kind not in KINDS:
         raise ValueError(f"no such kind of event: {kind}")
-    row = {
-        "uid": uid,
-        "at": at,
-        "kind": kind,
-        "user_id": user_id,
-        "actor_id": actor_id,
-        "request_id": request_id,
-        "count": count,
-        "sealed": sealed,
-        "sealed_hash": hashlib.sha256(sealed or b"").digest(),
-    }
-    lane().insert("audit_event", row, returning="")
+    uid, sealed = str(uuid.uuid4()), None
+    if details and key_id is not None:
+        sealed = keyring().cipher(key_id).seal(orjson.dumps(details), *_place(user_id, uid))
+    digest = hashlib.sha256(sealed or b"").digest()
+    return uid, at, kind, user_id, actor_id, request_id, count, sealed, digest
 
 
 def count_unknown(quota: Quota) -> None:
@@ -127,8 +133,7 @@ def chain(quota: Quota, _job: Job) -> Effect:
 
     def effect() -> None:
         for at, count in counted:
-            if lane().one(_OF_MINUTE, (UNKNOWN, at)) is None:
-                _insert(str(uuid.uuid4()), at, UNKNOWN, None, None, "worker", count, None)
+            lane().run(_OF_MINUTE, _row(at, UNKNOWN, None, None, "worker", count))
         _chain_batch()
 
     return effect
@@ -169,9 +174,12 @@ def list_events(
     return found, following, total
 
 
-def own_events(user_id: int) -> list[dict[str, Any]]:
-    """All events of an account, the newest first."""
-    return [_shown(*row) for row in lane().all(_OWN, (user_id, 2**62, 2**31 - 1))]
+def own_events(user_id: int) -> Iterator[dict[str, Any]]:
+    """All events of an account, the newest first; a few hundred at a time."""
+    before = 2**62
+    while rows := lane().all(_OWN, (user_id, before, _BATCH)):
+        yield from (_shown(*row) for row in rows)
+        before = rows[-1][0]
 
 
 def _shown(
@@ -188,13 +196,18 @@ def _shown(
 ) -> dict[str, Any]:
     details = {}
     if sealed is not None and key_id is not None:
-        details = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(user_id, uid)))
+        try:
+            details = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(user_id, uid)))
+        except SealError:  # of an account that is being erased, or somebody changed it
+            log.warning("the details of audit event %d do not open", id_)
+    if actor_id is None and kind not in BY_ANYBODY:
+        actor_id = user_id
     return {
         "id": id_,
         "at": clock.rfc3339(at),
         "kind": kind,
         "user_id": user_id,
-        "actor_id": actor_id if actor_id is not None else user_id,
+        "actor_id": actor_id,
         "request_id": request_id,
         "count": count,
         "details": details,

@@ -8,7 +8,6 @@ who has signed in before can always do so again. Accounts that do not exist are 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 
 from flask import current_app
@@ -17,8 +16,7 @@ from .. import clock
 from ..config import Window, settings
 from ..errors import TooManyRequests
 from ..limits import Quota, counted_address
-
-_LONGEST = 320  # characters of a login that count
+from ..users.identity import MAX_LOGIN, parse_login
 
 
 def quota() -> Quota:
@@ -27,11 +25,15 @@ def quota() -> Quota:
 
 
 def subject_of(user_id: int | None, login: str) -> str:
-    """Whom a try is for: an account, or what was typed where there is none."""
+    """Whom a try is for: an account, or the one that there would be. All spellings of a name count
+    together in both cases, or they would tell which it is."""
     if user_id is not None:
         return f"i{user_id}"
-    typed = unicodedata.normalize("NFKC", login[:_LONGEST]).strip().casefold()
-    return "n" + quota().hashed(f"login {typed}")
+    try:
+        canonical = "|".join(parse_login(login))
+    except ValueError:
+        canonical = login[:MAX_LOGIN]
+    return "n" + quota().hashed(f"login {canonical}")
 
 
 def count_try(subject: str, address: str, *, known: bool) -> None:

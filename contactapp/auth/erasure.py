@@ -1,8 +1,9 @@
 """Erasing an account: shut at once, its keys destroyed with it, its rows removed by a job.
 
-What the account's keys sealed cannot be read from the moment of the commit, also in copies of the
-database made later; a book of 50 000 contacts is then removed in small transactions, so that nobody
-waits for it.
+What the account's keys sealed can be read no more through the database from the commit on. In the
+files the keys are overwritten when SQLite copies its log back, which is queued at once, or when
+PostgreSQL reuses the space. A book of 50 000 contacts is then removed in small transactions, so
+that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
-from ..jobs.service import Effect, Job, enqueue
+from ..jobs.service import Effect, Job, enqueue, renew
 from ..users.service import Owner, lock_owner, remove_pictures
 from . import links, places
 from .admin import admins_locked
@@ -45,7 +46,7 @@ _SOME_CHANGES = Sql(
 )
 _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
-    for table in ("session", "link", "known_place")
+    for table in ("session", "link", "known_place", "job", "book_member")
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
@@ -80,6 +81,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
         lane().run(_DESTROY_KEY, (b"", key_id))
     [avatar] = lane().one(_AVATAR, (owner.user_id,))
     _forget(owner)
+    enqueue("database.tidy")
     enqueue("account.erase", owner.user_id)
     return avatar
 
@@ -97,18 +99,20 @@ def erase(job: Job) -> Effect:
     streams = [book[1] for book in books] + [user[0]] if user else []
     for book_id, _, _ in books:
         while _remove(_SOME_CONTACTS, (book_id, _BATCH)):
-            pass
+            renew(job)
     for stream_id in streams:
         _remove(_RAISE_FLOOR, (stream_id,))
         while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):
-            pass
+            renew(job)
 
     def effect() -> None:
         if user is None:
             return
+        # Also what somebody added who was let in just before the account was shut.
         for sql in _OWNED:
             lane().run(sql, (user_id,))
         for book_id, _, _ in books:
+            lane().run(_TAKE_BACK, (book_id,))
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

@@ -72,14 +72,13 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("README.txt", _README)
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
-        events = audit.own_events(actor.user_id)
-        archive.writestr("audit.json", orjson.dumps(events, option=_PRETTY))
         for path in picture_files(actor.user_id):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("changes.json", export_changes(actor.user_id)),
+            ("audit.json", audit.own_events(actor.user_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as entry:
                 for part in _json_list(rows):

@@ -89,7 +89,7 @@ def _verify(link: Link, checked: str | None, signed_in: bool, client: Client) ->
         return Verified(needs_password=False)
     _clear(owner)
     _record("account_cleared", owner, client)
-    links.issue(owner, "reset", owner.email)
+    links.issue(owner, "reset", owner.email, proven=True)
     return Verified(needs_password=True)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import Any
 
 from flask import current_app
 
 from ..audit import service as audit
 from ..config import settings
+from ..crypto import SealError
 from ..database import Sql, lane, write_transaction
 from ..engine import DatabaseFailure
 from ..errors import FieldError, Forbidden, InvalidFields, Unauthenticated
+from ..keyring import MissingKey
 from ..users.service import (
     Credentials,
     create_user,
@@ -23,6 +25,8 @@ from ..users.service import (
 from . import attempts, links, places
 from .passwords import PasswordHasher, check_policy
 from .sessions import Client, TokenPair, open_session
+
+log = logging.getLogger("contactapp")
 
 _USER = "SELECT active, password_hash, key_id, email_verified FROM users WHERE id = ?"
 # A shared lock suffices to insert a session, but two that share one could not both write the hash.
@@ -90,14 +94,13 @@ def sign_in(login: str, password: str, client: Client) -> TokenPair:
 
 
 def _note_failure(found: Credentials, client: Client) -> None:
-    """A busy database must not make the answer another one than for unknown accounts."""
-    with suppress(DatabaseFailure):
-        _record_failure(found, client)
-
-
-@write_transaction
-def _record_failure(found: Credentials, client: Client) -> None:
-    audit.record("sign_in_failed", found.user_id, found.key_id, client.request_id, client.details)
+    """Neither a busy database nor an account that is just being erased may make the answer another
+    one, or a later one, than for unknown accounts."""
+    about = (found.user_id, found.key_id, client.request_id, client.details)
+    try:
+        audit.note("sign_in_failed", *about)
+    except (DatabaseFailure, MissingKey, SealError):
+        log.warning("a failed sign-in of account %d could not be recorded", found.user_id)
 
 
 def _sign_in(found: Credentials | None, password: str, client: Client) -> TokenPair | None:

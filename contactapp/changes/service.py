@@ -13,7 +13,7 @@ from .. import clock
 from ..actor import Actor, Book
 from ..crypto import Cipher
 from ..database import Sql, lane
-from ..errors import Forbidden
+from ..errors import Forbidden, NotFound
 from ..keyring import keyring
 from .models import GENESIS
 
@@ -38,7 +38,8 @@ class ChangeLog:
 
     The lock makes seq order the commit order without gaps, limits exact and If-Match true. `now`
     is the write's time in milliseconds, `cipher` seals and opens the book's rows.
-    Raises Forbidden where the actor may only read the book, before anything is locked.
+    Raises Forbidden where the actor may only read the book, before anything is locked; NotFound
+    where it is gone.
     """
 
     def __init__(self, actor: Actor, book: Book) -> None:
@@ -49,7 +50,10 @@ class ChangeLog:
         self.cipher: Cipher = keyring().cipher(book.key_id)
         self._chain = keyring().purpose("chain")
         self.now = clock.now_ms()
-        self.seq, self._head = lane().one(_LOCK, (book.stream_id,))
+        state = lane().one(_LOCK, (book.stream_id,))
+        if state is None:  # the book was erased since the actor was let in
+            raise NotFound()
+        self.seq, self._head = state
 
     def append(
         self,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
 from ..errors import NotFound
 from ..http import unlimited
-from ..users.avatars import COLOURS, find_file
+from ..users.avatars import COLOURS, read_file
 
 media = Blueprint("media", __name__)
 
@@ -30,12 +31,12 @@ _SVG = (
 @unlimited
 def picture(file_name: str) -> Response:
     """Send an avatar."""
-    path = find_file(file_name)
-    if path is None:
+    content = read_file(file_name)
+    if content is None:
         raise NotFound()
-    answer = Response(path.read_bytes(), content_type="image/webp")
+    answer = Response(content, content_type="image/webp")
     answer.headers["Content-Disposition"] = 'inline; filename="avatar.webp"'
-    return _kept(answer, path.stem)
+    return _kept(answer, file_name)
 
 
 @media.get("/media/initials/<text>-<int(max=7):colour>.svg")
@@ -45,7 +46,9 @@ def initials(text: str, colour: int) -> Response:
     if not 1 <= len(text) <= 2 or not (text.isalnum() or text == "?"):
         raise NotFound()
     drawn = _SVG.format(colour=COLOURS[colour], text=escape(text))
-    return _kept(Response(drawn, content_type="image/svg+xml; charset=utf-8"), f"{text}-{colour}")
+    return _kept(
+        Response(drawn, content_type="image/svg+xml; charset=utf-8"), f"{quote(text)}-{colour}"
+    )
 
 
 def _kept(answer: Response, tag: str) -> Response:

@@ -1,4 +1,5 @@
-"""Avatars: files under unguessable names in the instance folder, named by a column of the user.
+"""Avatars: files under unguessable names in the instance folder, which a column of the user leads
+to.
 
 Files are written before the row names them and removed after it names others, so what a row names
 is always there; what a crash leaves over, a job sweeps.
@@ -6,6 +7,10 @@ is always there; what a crash leaves over, a job sweeps.
 
 from __future__ import annotations
 
+import base64
+import errno
+import hmac
+import math
 import os
 import re
 import secrets
@@ -24,7 +29,8 @@ from ..audit import service as audit
 from ..bounded import Bounded
 from ..config import Settings, settings
 from ..database import Sql, lane, write_transaction
-from ..errors import InvalidFields
+from ..errors import InsufficientStorage, InvalidFields
+from ..keyring import keyring
 
 FOLDER = "avatars"
 SIZES = (64, 256, 512)  # pixels, squares
@@ -35,7 +41,7 @@ _FILE = re.compile(r"([A-Za-z0-9_-]{43})-(64|256|512)\.webp")
 _AVATAR = "SELECT avatar FROM users WHERE id = ?"
 _LOCKED = Sql(_AVATAR, postgresql=f"{_AVATAR} FOR UPDATE")
 _STORE = Sql("UPDATE users SET avatar = ?, version = version + 1, updated_at = ? WHERE id = ?")
-_NAMED = Sql("SELECT 1 FROM users WHERE avatar = ?")
+_NAMED = Sql("SELECT avatar FROM users WHERE avatar IS NOT NULL")
 
 
 def places() -> Bounded:
@@ -58,16 +64,25 @@ def set_avatar(actor: Actor, data: bytes) -> None:
             made = pictures.squares(judged, SIZES)
     except pictures.Refused as error:
         raise InvalidFields.one("/file", error.code, error.message) from None
-    name = secrets.token_urlsafe(32)
-    folder = avatar_folder(settings())
-    for size, content in made.items():
-        _write(folder / f"{name}-{size}.webp", content)
+    token = secrets.token_urlsafe(32)
     try:
-        old = _store(actor, name)
+        _write_all(public_name(token), made)
+        old = _store(actor, token)
     except BaseException:
-        remove_files(name)
+        remove_files(token)
         raise
     remove_files(old)
+
+
+def _write_all(name: str, made: dict[int, bytes]) -> None:
+    folder = avatar_folder(settings())
+    try:
+        for size, content in made.items():
+            _write(folder / f"{name}-{size}.webp", content)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise InsufficientStorage(30) from None
+        raise
 
 
 def remove_avatar(actor: Actor) -> None:
@@ -76,25 +91,27 @@ def remove_avatar(actor: Actor) -> None:
 
 
 @write_transaction
-def _store(actor: Actor, name: str | None) -> str | None:
+def _store(actor: Actor, token: str | None) -> str | None:
+    """Name another picture, or none; the token of the one before."""
     [old] = lane().one(_LOCKED, (actor.user_id,))
-    if old is None and name is None:
+    if old is None and token is None:
         return None
-    lane().run(_STORE, (name, clock.now_ms(), actor.user_id))
-    details = {"picture": "set" if name else "removed"}
+    lane().run(_STORE, (token, clock.now_ms(), actor.user_id))
+    details = {"picture": "set" if token else "removed"}
     audit.record("avatar_changed", actor.user_id, actor.key_id, actor.request_id, details)
     return old
 
 
-def urls(name: str | None, user_id: int, profile: dict[str, Any]) -> dict[str, Any]:
+def urls(token: str | None, user_id: int, profile: dict[str, Any]) -> dict[str, Any]:
     """The members of a user that say where the picture is, one's own or the initials."""
     base = settings().base_url
-    if name is None:
+    if token is None:
         colour = user_id % len(COLOURS)
         found = dict.fromkeys(
             SIZES, f"{base}/media/initials/{quote(initials(profile))}-{colour}.svg"
         )
     else:
+        name = public_name(token)
         found = {size: f"{base}/media/{name}-{size}.webp" for size in SIZES}
     return {"avatar_url": found[256], "avatar_urls": {str(k): url for k, url in found.items()}}
 
@@ -114,39 +131,56 @@ def avatar_folder(settings: Settings) -> Path:
     return folder
 
 
-def find_file(file_name: str) -> Path | None:
-    """The file of a public path's last part, if there is one."""
+def read_file(file_name: str) -> bytes | None:
+    """What is at a public path's last part, if anything is."""
     if not _FILE.fullmatch(file_name):
         return None
-    path = settings().instance_path / FOLDER / file_name
-    return path if path.is_file() else None
+    with suppress(FileNotFoundError):
+        return (settings().instance_path / FOLDER / file_name).read_bytes()
+    return None
 
 
-def files(name: str | None) -> list[Path]:
-    """A picture's files."""
-    folder = avatar_folder(settings())
+def files(token: str | None) -> list[Path]:
+    """The files of the picture that a row names."""
+    if token is None:
+        return []
+    folder, name = avatar_folder(settings()), public_name(token)
     paths = [folder / f"{name}-{size}.webp" for size in SIZES]
     return [path for path in paths if path.exists()]
 
 
-def remove_files(name: str | None) -> None:
-    """Remove a picture's files, where they are."""
-    for path in files(name):
+def public_name(token: str) -> str:
+    """What the files of a row's picture are called, and their public address: keyed, so that a dump
+    of the database opens no picture on the running server."""
+    digest = hmac.digest(keyring().purpose("media"), token.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def remove_files(token: str | None) -> None:
+    """Remove the files of the picture that a row named, where they are."""
+    for path in files(token):
         path.unlink(missing_ok=True)
 
 
 def sweep() -> int:
     """Remove files that no row names and that nobody is about to name; how many."""
     before, swept = time.time() - ORPHAN_SECONDS, 0
-    for path in avatar_folder(settings()).iterdir():
+    old = [path for path in avatar_folder(settings()).iterdir() if _modified(path) <= before]
+    # Read after the files were listed, and once: a query for each file would take hours.
+    named = {public_name(token) for (token,) in lane().all(_NAMED)}
+    for path in old:
         parts = _FILE.fullmatch(path.name)
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime > before:
-                continue
-            if parts is None or lane().one(_NAMED, (parts[1],)) is None:
-                path.unlink()
-                swept += 1
+        if parts is None or parts[1] not in named:
+            path.unlink(missing_ok=True)
+            swept += 1
     return swept
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 
 MAX_EMAIL = 254
 MAX_USERNAME = 64
+MAX_LOGIN = 320  # characters, as the schema says; more could not be normalised cheaply
 # Normalising takes time in the square of a run of marks, so what is longer than any text that
 # could still fit is refused before. NFC makes text at most four times shorter.
 _SHRINKS_BY = 4
@@ -31,6 +32,14 @@ def parse_email(text: str) -> tuple[str, str]:
         raise ValueError(str(error)) from None
     local = unicodedata.normalize("NFC", found.local_part.casefold())
     return found.normalized, f"{local}@{(found.ascii_domain or found.domain).lower()}"
+
+
+def parse_login(text: str) -> tuple[str, str]:
+    """What somebody types to sign in: `email` or `username`, and its canonical form. Raises
+    ValueError for what can be neither."""
+    if "@" in unicodedata.normalize("NFKC", text[:MAX_LOGIN]):
+        return "email", parse_email(text)[1]
+    return "username", canonical_username(text)
 
 
 def canonical_username(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +19,8 @@ from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
 from . import avatars
-from .identity import canonical_username, parse_email
+from .identity import canonical_username, parse_email, parse_login
 
-MAX_LOGIN = 320  # characters, as the schema says; more could not be normalised cheaply
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
 _BY_EMAIL = Sql("SELECT id, password_hash, active, key_id FROM users WHERE email_index = ?")
@@ -137,12 +135,10 @@ def create_user(
 def find_credentials(login: str) -> Credentials | None:
     """The account that an address or user name means, or None."""
     try:
-        if "@" in unicodedata.normalize("NFKC", login[:MAX_LOGIN]):
-            row = lane().one(_BY_EMAIL, (_index("email", parse_email(login)[1]),))
-        else:
-            row = lane().one(_BY_USERNAME, (_index("username", canonical_username(login)),))
+        kind, canonical = parse_login(login)
     except ValueError:
         return None
+    row = lane().one(_BY_EMAIL if kind == "email" else _BY_USERNAME, (_index(kind, canonical),))
     return row and Credentials(row[0], row[1], bool(row[2]), row[3])
 
 
@@ -181,15 +177,15 @@ def set_email(owner: Owner, email: str) -> None:
         raise _taken(error) from None
 
 
-def remove_pictures(name: str | None) -> None:
+def remove_pictures(token: str | None) -> None:
     """Remove the files of an account's picture."""
-    avatars.remove_files(name)
+    avatars.remove_files(token)
 
 
 def picture_files(user_id: int) -> list[Path]:
     """The files of an account's picture."""
-    [name] = lane().one(_AVATAR, (user_id,))
-    return avatars.files(name)
+    [token] = lane().one(_AVATAR, (user_id,))
+    return avatars.files(token)
 
 
 def email_is_taken(email: str) -> bool:

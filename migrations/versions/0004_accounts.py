@@ -35,6 +35,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_event_user_id_id", "audit_event", ["user_id", "id"], unique=False)
+    op.create_index(
+        "uq_audit_event_minute",
+        "audit_event",
+        ["at"],
+        unique=True,
+        sqlite_where=sa.text("kind = 'sign_in_failed_unknown'"),
+        postgresql_where=sa.text("kind = 'sign_in_failed_unknown'"),
+    )
     op.create_table(
         "known_place",
         sa.Column("user_id", BIG_ID, nullable=False),

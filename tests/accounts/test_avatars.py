@@ -2,13 +2,16 @@
 
 import os
 import resource
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from io import BytesIO
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from PIL import Image, PngImagePlugin
 
 from contactapp.users import avatars
@@ -37,8 +40,8 @@ def files(app):
 
 
 def own_files(person):
-    token = urlsplit(person.get("/users/me").json["avatar_url"]).path.split("/")[-1][:43]
-    return {name for name in files(person.app) if name.startswith(token)}
+    name = urlsplit(person.get("/users/me").json["avatar_url"]).path.split("/")[-1][:43]
+    return {found for found in files(person.app) if found.startswith(name)}
 
 
 def load(app, url):
@@ -116,24 +119,27 @@ def test_without_a_picture_there_are_initials(alice):
     assert alice.delete(AVATAR).status_code == 204
 
 
+def test_initials_of_any_script_are_sent_by_the_real_server(live_server):
+    ann = live_server.person("ann")
+    ann.request("PATCH", "/users/me", json={"full_name": "Жанна Žižková 漢"})
+    url = ann.get("/users/me").json()["avatar_url"]
+    shown = requests.get(url, timeout=30)
+    assert (shown.status_code, "Ж漢</text>" in shown.text) == (200, True)
+    assert shown.headers["ETag"].isascii()
+
+
 @pytest.mark.parametrize("text", ["%3Cs", "%22%3E", "abc", "%26"])
 def test_initials_are_letters(client, text):
     assert client.get(f"/media/initials/{text}-1.svg").status_code == 404
 
 
 def chunk(kind, data):
-    import struct
-    import zlib
-
     checksum = zlib.crc32(kind + data)
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
 
 def flood(width, height):
     """A tiny PNG that unfolds to width × height."""
-    import struct
-    import zlib
-
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     rows = zlib.compress(bytes((width // 8 + 2) * height), 9)
     png = b"\x89PNG\r\n\x1a\n"
@@ -222,6 +228,20 @@ def test_the_orientation_is_applied(alice):
     drawn = Image.open(BytesIO(load(alice.app, url).data)).convert("RGB")
     assert drawn.getpixel((230, 128))[0] > 200
     assert drawn.getpixel((20, 128))[2] > 200
+
+
+# FI-3
+def test_hostile_exif_is_no_500(alice):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    raw = exif.tobytes()
+    # Make, which is text, as a RATIONAL: the library cannot write it again.
+    entry = struct.pack("<HHII", 0x010F, 5, 1, 8)
+    data = picture("JPEG", exif=raw)
+    hostile = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entry
+    hostile += struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + bytes(4)
+    head = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(hostile) + 2) + hostile
+    assert put(alice, head + data[2:]).status_code == 201
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])

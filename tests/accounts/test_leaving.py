@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from contactapp.auth import erasure
 from contactapp.books import service as books_service
-from contactapp.database import Sql, database, lane
+from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.jobs import service as jobs
 from contactapp.worker import HANDLERS
 from tests.accounts.test_avatars import files, picture, put
@@ -146,6 +146,8 @@ def test_nothing_is_left(leaving, method, path):
     refused(client.post("/api/v1/auth/token", json=login), 401, "invalid_credentials")
     refused(leaving.carol.get(f"/contacts?book={alice.book_id}"), 404, "not_found")
     assert files(app) == set()
+    emptied = "SELECT count(*) FROM key WHERE purpose IS NULL AND length(wrapped) = 0"
+    assert count(app, emptied) == 2  # hers and her book's
     work(app)
     # And then no row.
     for table in ("session", "link", "known_place", "book_member"):
@@ -197,6 +199,19 @@ def test_the_files_hold_nothing_that_opens(leaving):
 
 _WRAPPED = Sql("SELECT k.wrapped FROM key k JOIN users u ON u.key_id = k.id WHERE u.id = ?")
 _SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
+
+
+def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
+    app, alice, carol = leaving.app, leaving.alice, leaving.carol
+    alice.delete("/users/me", json={"password": PASSWORD})
+    late = {"created_at": 1, "updated_at": 1, "next_at": 1, "attempts": 0, "status": "done"}
+    row = {"book_id": alice.book_id, "user_id": carol.id, "role": "editor", "created_at": 1}
+    with app.app_context():
+        insert = lambda table, values: lane().insert(table, values, returning="")  # noqa: E731
+        write_transaction(insert)("job", {"kind": "auth.forgot", "user_id": alice.id, **late})
+        write_transaction(insert)("book_member", row)
+    work(app)
+    assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
 
 
 def test_erasing_goes_on_where_it_stopped(leaving, monkeypatch):

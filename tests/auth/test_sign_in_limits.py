@@ -97,6 +97,16 @@ def test_unknown_accounts_are_counted_alike(app, network):
     assert known == unknown
 
 
+# RL-4
+@pytest.mark.parametrize(
+    "spellings", [["ann", "ＡＮＮ"], ["a@exämple.com", "A@xn--exmple-cua.com"]]
+)
+def test_spellings_of_an_unknown_name_count_together(app, network, spellings):
+    address = stranger(network, len(spellings[0]))
+    answers = [sign_in(app, spellings[n % 2], "a guess", address) for n in range(11)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+
+
 # RL-5
 def test_one_address_cannot_try_many_accounts(app, network):
     address = stranger(network, 1)

@@ -15,18 +15,10 @@ from selenium.webdriver.support.expected_conditions import (
 )
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.support.browser import start_chromium
 from tests.support.server import Visitor
 
 NEW = "an entirely different phrase"
 SIZE = "return document.images.length && document.images[0].naturalWidth"
-
-
-@pytest.fixture
-def browser(tmp_path):
-    driver = start_chromium(tmp_path / "profile")
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +55,8 @@ def press(browser, password):
     return waiting.until(visibility_of_element_located((By.CSS_SELECTOR, "[role]"))).text
 
 
-def test_from_registration_to_deletion(server, post_office, browser, frontend):
-    ann = Visitor(server.url, "ann")
+def test_from_registration_to_deletion(server, post_office, chromium, frontend):
+    browser, ann = chromium, Visitor(server.url, "ann")
     assert not ann.get("/users/me").json()["email_verified"]
 
     browser.get(post_office.wait(ann.user["email"]).link)

@@ -15,7 +15,6 @@ from selenium.webdriver.support import expected_conditions as ec
 from selenium.webdriver.support.ui import WebDriverWait
 
 from contactapp.errors import CODES
-from tests.support.browser import start_chromium
 
 SECONDS = 30
 ME = ".opblock-get:has([data-path$='/users/me'])"
@@ -80,10 +79,13 @@ def live_server(new_server):
 
 
 @pytest.fixture
-def browser(live_server, tmp_path):
-    driver = start_chromium(tmp_path / "profile")
-    yield Browser(driver, live_server.url)
-    driver.quit()
+def browser(live_server, chromium):
+    everything = {"origin": live_server.url, "storageTypes": "all"}
+    chromium.execute_cdp_cmd("Storage.clearDataForOrigin", everything)
+    for log in ("browser", "performance"):
+        chromium.get_log(log)  # of the test before
+    yield Browser(chromium, live_server.url)
+    chromium.get("about:blank")
 
 
 @pytest.fixture
