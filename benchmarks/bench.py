@@ -45,7 +45,8 @@ class Plan(NamedTuple):
         """In words."""
         return (
             f"{self.rounds} of {self.seconds} s each, {self.judged_rounds} at {JUDGED} "
-            f"connections, {self.compared_rounds} at one where rows are compared, {SLOW_ROUNDS} of {SLOW_SECONDS:g} s for slow ones; medians"
+            f"connections, {self.compared_rounds} at one where rows are compared, "
+            f"{SLOW_ROUNDS} of {SLOW_SECONDS:g} s for slow ones; medians"
         )
 
 

@@ -32,7 +32,6 @@ _SHUT = Sql(
 )
 _AVATAR = Sql("SELECT avatar FROM users WHERE id = ?")
 _DESTROY_KEY = Sql("UPDATE key SET wrapped = ? WHERE id = ?")
-_LEAVE = Sql("DELETE FROM book_member WHERE user_id = ?")
 _TAKE_BACK = Sql("DELETE FROM book_member WHERE book_id = ?")
 _JOBS = Sql("DELETE FROM job WHERE user_id = ?")
 _SOME_CONTACTS = Sql(
@@ -74,7 +73,6 @@ def _shut(actor: Actor, checked: str) -> str | None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
-    lane().run(_LEAVE, (owner.user_id,))
     lane().run(_JOBS, (owner.user_id,))
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))

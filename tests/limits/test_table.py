@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from contactapp.config import Window
-from contactapp.limits import TableStore, Verdict, table
+from contactapp.limits import Penalty, TableStore, Verdict, table
 from contactapp.limits.table import COUNTS, Table
 from tests.support.limits import MINUTE, NOW, quota_on
 
@@ -233,8 +233,9 @@ def test_whatever_the_bytes_are_they_are_counts(path: Path, seed: int) -> None:
     # RL-7: a damaged disk, or a kill in the middle of a write
     chance, store = random.Random(seed), TableStore(path)
     keys, most = [f"u{n}" for n in range(50)], COUNTS.pack(*[2**63 - 1] * 10)
+    penalty = Penalty(1, 16, 100) if seed % 2 else None
     for key in keys:
-        store.hit(key, MINUTE, NOW)
+        store.hit(key, MINUTE, NOW, penalty)
     with entered(path) as mine:
         for key in keys:
             at = mine.find(key)
@@ -242,7 +243,7 @@ def test_whatever_the_bytes_are_they_are_counts(path: Path, seed: int) -> None:
                 [chance.randbytes(COUNTS.size), b"\xff" * COUNTS.size, most]
             )
     for key in keys:
-        refused = store.hit(key, MINUTE, NOW)
+        refused = store.hit(key, MINUTE, NOW, penalty)
         assert refused.reset <= 60
         assert store.count(key, Window(0, 60), NOW)[1] <= NOW + 60
         assert store.peek(key, NOW)[1] <= NOW + 60
@@ -289,4 +290,18 @@ def test_a_full_disk_is_a_failing_store_and_kills_nobody(
     assert refused.degraded
     os.close(full._file)
     assert store.hit("u3", MINUTE, NOW).remaining == 3
+    store.close()
+
+
+@pytest.mark.parametrize("strikes", [2**63 - 1, -(2**63), -1])
+def test_damaged_strikes_are_some_strikes(path: Path, strikes: int) -> None:
+    # RL-7
+    store, now_ms = TableStore(path), round(NOW * 1000)
+    store.hit("u1", MINUTE, NOW)
+    with entered(path) as mine:
+        at, nothing = mine.find("u1"), [0] * 6
+        COUNTS.pack_into(mine.bytes, at, now_ms + 9_000, 5, *nothing, now_ms + 50_000, strikes)
+    refused = store.hit("u1", MINUTE, NOW, Penalty(1, 16, 100))
+    assert not refused.allowed
+    assert 9 <= refused.retry_after <= 16
     store.close()
