@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
@@ -11,7 +12,7 @@ MAX_PIXELS = 16_000_000
 MAX_SIDE = 16_000
 _QUALITY = 85
 _ORIENTATION = 0x0112  # how the camera was held, by the number of the EXIF standard
-_TURNS = {
+_TURNS: dict[Any, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
