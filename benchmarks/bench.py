@@ -50,6 +50,17 @@ class Plan(NamedTuple):
         )
 
 
+FULL = Plan(
+    ROWS,
+    (1, JUDGED, 64),
+    rounds=4,
+    judged_rounds=48,
+    compared_rounds=48,
+    seconds=0.25,
+    big=10_000,
+)
+
+
 class Progress:
     """Lines with the time since the start; counts from several threads."""
 
@@ -198,15 +209,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of results.md and results.svg")
     given = parser.parse_args()
     rows, progress = chosen(given.rows), Progress()
-    plan = Plan(
-        rows,
-        (1, JUDGED, 64),
-        rounds=4,
-        judged_rounds=48,
-        compared_rounds=48,
-        seconds=0.25,
-        big=10_000,
-    )
+    plan = FULL._replace(rows=rows)
     if given.quick:
         plan = Plan(
             rows, (JUDGED,), rounds=1, judged_rounds=1, compared_rounds=1, seconds=1, big=2_000

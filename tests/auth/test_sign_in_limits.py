@@ -82,7 +82,7 @@ def test_a_thousand_guesses_from_fifty_addresses_leave_the_owner_in(app, network
 
 
 # RL-4
-def test_unknown_accounts_are_counted_alike(app, network):
+def test_unknown_accounts_are_counted_alike(app, network, time):
     person = victim(app)
     found = {}
     for name in (person.name, f"nobody-{network}"):
