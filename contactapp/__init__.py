@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import mail, openapi, problems
+from . import mail, openapi, problems, startup
 from .answers import build
 from .audit.routes import audit
 from .auth import guard, tokens
@@ -31,7 +31,6 @@ from .pages.media import media
 from .pages.routes import pages
 from .probes import probes
 from .session import NoSession
-from .startup import MIGRATIONS
 from .users import avatars
 from .users.routes import users
 
@@ -55,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     books_service.init_app(app, settings)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
-    migrate.init_app(app, directory=MIGRATIONS)
+    migrate.init_app(app, directory=startup.MIGRATIONS)
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
@@ -65,6 +64,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(media)
     app.register_blueprint(probes)
     guard.install(app)
+    return app
+
+
+def ready_app() -> Flask:
+    """An application whose database is fit to be used; for commands. Raises StartError."""
+    app = create_app()
+    startup.check(app)
     return app
 
 

@@ -1,10 +1,8 @@
-"""Answers: ready-made bytes, entity tags, conditional requests, cursors and page links."""
+"""Answers: ready-made bytes, entity tags, conditional requests."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,9 +13,7 @@ from urllib.parse import quote
 import orjson
 from flask import Request, Response, request
 
-from .crypto import Cipher, SealError
-from .errors import BadRequest, PreconditionFailed
-from .keyring import keyring
+from .errors import PreconditionFailed
 
 JSON = "application/json"
 # If-None-Match compares weakly (RFC 9110 §13.1.2): a proxy that compresses makes our tags weak.
@@ -71,65 +67,9 @@ def _add(headers: dict[str, str]) -> None:
     request.environ["contactapp.headers"].extend(headers.items())
 
 
-def next_link(cursor: str | None) -> dict[str, str]:
-    """The Link header of a page (RFC 8288): this request with the next cursor."""
-    if cursor is None:
-        return {}
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    query = asked.query_string.decode("ascii", "replace")
-    kept = [p for p in query.split("&") if p and not p.startswith(("cursor=", "skip=", "offset="))]
-    return {"Link": f'<{own_path(asked)}?{"&".join([*kept, f"cursor={cursor}"])}>; rel="next"'}
-
-
 def own_path(asked: Request) -> str:
     """The path of a request as a header can say it: a mount point need not be ASCII."""
     return quote(asked.script_root) + asked.path
-
-
-@lru_cache(maxsize=4)
-def _cursor_cipher(key: bytes) -> Cipher:
-    return Cipher(0, key)  # expanding an AES key for every page of a list is measurable
-
-
-@lru_cache(maxsize=4096)
-def _sealed_cursor(key: bytes, place: tuple[Any, ...], text: bytes) -> str:
-    # The same position gives the same cursor, or equal ETags would stand for unequal bytes.
-    nonce = hmac.digest(key, b"nonce|%b|%b" % (repr(place).encode(), text), "sha256")
-    sealed = _cursor_cipher(key).seal(text, *place, nonce=nonce[:12])
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-
-
-@lru_cache(maxsize=4096)
-def _opened_cursor(key: bytes, place: tuple[Any, ...], cursor: str) -> tuple[str, list[Any]]:
-    """What is in a cursor, or ValueError or SealError. A deep page must not be dearer than the
-    first, and people go back to it."""
-    raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-    listing, values = orjson.loads(_cursor_cipher(key).open(raw, *place))
-    return listing, values
-
-
-class CursorSeal:
-    """Seals and opens the cursors of one user's lists over one book: opaque, authenticated, and
-    bound to the list they came from."""
-
-    def __init__(self, user_id: int, book_id: int) -> None:
-        self._key = keyring().purpose("cursor")
-        self._place = ("cursor", user_id, book_id)
-
-    def seal(self, values: list[Any], listing: str) -> str:
-        """A cursor for the position after the row with these values."""
-        text = orjson.dumps([listing, values])
-        return _sealed_cursor(self._key, self._place, bytes(memoryview(text)))  # see contacts.row
-
-    def open(self, cursor: str, listing: str) -> list[Any]:
-        """The values in a cursor. Raises BadRequest where it is not ours or of another list."""
-        try:
-            found, values = _opened_cursor(self._key, self._place, cursor)
-        except (ValueError, SealError):
-            raise BadRequest("invalid_cursor") from None
-        if found != listing:
-            raise BadRequest("cursor_mismatch")
-        return values
 
 
 def version_tag(version: int, body: bytes = b"") -> str:

@@ -8,30 +8,21 @@ import signal
 import sys
 from logging.config import dictConfig
 from pathlib import Path
-from typing import Any
 
 import click
-from flask import Flask
 
-from . import create_app, logs, startup
+from . import create_app, logs, ready_app, startup
 from . import mail as letters
-from .auth import admin
-from .auth import service as auth_service
-from .auth.admin import Change
-from .auth.schemas import Registration
-from .books import service as books_service
+from .account_commands import books, users
 from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
-from .incoming import loaded
 from .jobs import service as jobs_service
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
-from .users.service import find_credentials
 from .worker import job_worker
 
-CLI = "cli"  # the request id of what is done here
 ROOT = Path(__file__).parent.parent
 
 
@@ -56,105 +47,12 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to the newest revision."""
-    startup.upgrade(_app())
+    startup.upgrade(create_app())
     click.echo("The database is up to date.")
 
 
-@cli.group()
-def users() -> None:
-    """Accounts."""
-
-
-@users.command("create")
-@click.option("--email", prompt=True)
-@click.option("--username")
-@click.option("--admin", is_flag=True, help="Give the role admin.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def users_create(email: str, username: str | None, admin: bool, password_stdin: bool) -> None:
-    """Make an account; asks for the password."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    given = {"email": email, "password": password}
-    if username:
-        given["username"] = username
-    with _ready_app().app_context():
-        fields = loaded(Registration(), given)
-        role = "admin" if admin else "user"
-        user = auth_service.register(fields, CLI, role=role, verified=True)
-    click.echo(f"Made {role} {user['email']} (id {user['id']}).")
-
-
-@users.command("list")
-def users_list() -> None:
-    """List every account."""
-    with _ready_app().app_context():
-        found = admin.every_user()
-    for user in found:
-        state = "" if user["active"] else "  deactivated"
-        proven = "" if user["email_verified"] else "  address not proven"
-        names = f"{user['email']}{'  ' + user['username'] if user['username'] else ''}"
-        click.echo(f"{user['id']:>8}  {user['role']:5}  {names}{proven}{state}")
-    if not found:
-        click.echo("No accounts.", err=True)
-
-
-@users.command("promote")
-@click.argument("user")
-@click.option("--to", "role", type=click.Choice(["user", "admin"]), default="admin")
-def users_promote(user: str, role: str) -> None:
-    """Give USER (address or user name) the role admin, or take it back with --to user."""
-    _change(user, {"role": role})
-    click.echo(f"{user} has the role {role}.")
-
-
-@users.command("deactivate")
-@click.argument("user")
-@click.option("--undo", is_flag=True, help="Let USER in again.")
-def users_deactivate(user: str, undo: bool) -> None:
-    """End USER's sessions and let them in no more; nothing of theirs is deleted."""
-    _change(user, {"active": undo})
-    click.echo(f"{user} may {'sign in again' if undo else 'no longer sign in'}.")
-
-
-@users.command("reset-link")
-@click.argument("user")
-def users_reset_link(user: str) -> None:
-    """Print a link with which USER sets a new password, good once for half an hour."""
-    with _ready_app().app_context():
-        click.echo(admin.make_reset_link(_user_id(user), CLI).url)
-
-
-def _change(user: str, patch: dict[str, Any]) -> None:
-    with _ready_app().app_context():
-        admin.change_user(_user_id(user), patch, Change(None, CLI))
-
-
-@cli.group()
-def books() -> None:
-    """Address books."""
-
-
-@books.command("share")
-@click.argument("owner")
-@click.argument("user")
-@click.option("--role", type=click.Choice(["viewer", "editor"]), default="viewer")
-def books_share(owner: str, user: str, role: str) -> None:
-    """Let USER use OWNER's address book (addresses or user names)."""
-    with _ready_app().app_context():
-        books_service.share_book(_user_id(owner), _user_id(user), role)
-    click.echo(f"{user} may use the book of {owner} as {role}.")
-
-
-@books.command("unshare")
-@click.argument("owner")
-@click.argument("user")
-def books_unshare(owner: str, user: str) -> None:
-    """End USER's use of OWNER's address book."""
-    with _ready_app().app_context():
-        books_service.unshare_book(_user_id(owner), _user_id(user))
-    click.echo(f"{user} may no longer use the book of {owner}.")
+cli.add_command(users)
+cli.add_command(books)
 
 
 @cli.command()
@@ -164,7 +62,7 @@ def worker(threads: int | None, parent: int | None) -> None:
     """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
-    app = _ready_app()
+    app = ready_app()
     if app.extensions["contactapp.settings"].is_production:
         dictConfig(logs.configuration())
     working = job_worker(app)
@@ -187,7 +85,7 @@ def jobs() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 def jobs_list(status: str | None, limit: int) -> None:
     """List jobs, the newest first."""
-    with _ready_app().app_context():
+    with ready_app().app_context():
         found = jobs_service.list_jobs(status, limit)
     for job in found:
         click.echo(
@@ -207,7 +105,7 @@ def jobs_replay(job_id: int | None, everything: bool) -> None:
     """Give a dead job another eight attempts."""
     if (job_id is None) is not everything:
         raise click.UsageError("Give the id of a job, or --all.")
-    with _ready_app().app_context():
+    with ready_app().app_context():
         count = jobs_service.replay(job_id)
     click.echo(f"{count} to be tried again.")
 
@@ -227,7 +125,7 @@ def mail_preview(name: str | None, html: bool) -> None:
         return
     if name not in letters.names():
         raise click.ClickException(f"There is no letter {name}: {', '.join(letters.names())}.")
-    with _app().app_context():
+    with create_app().app_context():
         letter = letters.compose(name, "somebody@example.com", **letters.EXAMPLE)
     if html:
         click.echo(letter.html or "It has no HTML part.")
@@ -238,7 +136,7 @@ def mail_preview(name: str | None, html: bool) -> None:
 @cli.command()
 def routes() -> None:
     """List every route."""
-    rules = sorted(_app().url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
+    rules = sorted(create_app().url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
     for rule in rules:
         methods = ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         click.echo(f"{methods:7} {rule.rule}")
@@ -265,24 +163,6 @@ def _loose_files(settings: Settings) -> list[str]:
         for path in paths
         if path.exists() and path.stat().st_mode & 0o077
     ]
-
-
-def _app() -> Flask:
-    return create_app(load())
-
-
-def _ready_app() -> Flask:
-    """An application whose database is fit to be used."""
-    app = _app()
-    startup.check(app)
-    return app
-
-
-def _user_id(login: str) -> int:
-    found = find_credentials(login)
-    if found is None:
-        raise click.ClickException(f"There is no account {login}.")
-    return found.user_id
 
 
 def main() -> None:

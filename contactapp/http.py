@@ -6,7 +6,6 @@ comes in, by way of `incoming`; what goes out is in `answers`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
@@ -14,12 +13,12 @@ from typing import Any, TypeVar
 
 from flask import g, request
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import Schema, ValidationError, fields, missing, validate
+from marshmallow import Schema, fields, missing
 from werkzeug.routing import BaseConverter
 
 from .actor import Actor
 from .answers import JSON
-from .incoming import FORM, Problem, loaded, parsed_query, read_form, read_json
+from .incoming import FORM, loaded, parsed_query, read_form, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -63,19 +62,6 @@ class IdConverter(BaseConverter):
     regex = "[1-9][0-9]{0,14}|[1-8][0-9]{15}"
 
     def to_python(self, value: str) -> int:
-        return int(value)
-
-
-class PlainInteger(fields.Integer):
-    """An integer of a query string in plain ASCII digits; Python's own int() takes `1_000`, ` 7 `
-    and other scripts' digits."""
-
-    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(min=minimum, max=maximum), **kwargs)
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not re.fullmatch("-?[0-9]{1,17}", value):
-            raise ValidationError(Problem("wrong_type", "Not an integer."))
         return int(value)
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from flask import Response
 
-from ..answers import conditional, list_tag, next_link
 from ..http import Blueprint, actor
+from ..paging import answer_page
+from ..shapes import Paging
 from . import service
-from .schemas import AuditQuery, EventPage
+from .schemas import EventPage
 
 audit = Blueprint("audit", __name__, description="What was done to and with one's account")
 
 
 @audit.route("/audit")
-@audit.query(AuditQuery)
+@audit.query(Paging)
 @audit.response(200, EventPage)
 def list_events(query: dict[str, Any]) -> Response:
     """List the events of one's account, the newest first; of all accounts for an admin"""
-    items, cursor, total = service.list_events(actor(), query["limit"], query.get("cursor"))
-    body = orjson.dumps({"items": items, "next_cursor": cursor, "total": total})
-    return conditional(list_tag(b"audit", body), lambda: body, next_link(cursor))
+    return answer_page(b"audit", service.list_events(actor(), query))

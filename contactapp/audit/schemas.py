@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from ..http import PlainInteger
+from ..shapes import PageShape
 from .service import KINDS
 
 _KINDS = "; ".join(f"`{kind}`: {meaning}" for kind, meaning in KINDS.items())
-
-
-class AuditQuery(Schema):
-    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
-    cursor = fields.String(validate=validate.Length(max=500))
 
 
 class Event(Schema):
@@ -34,7 +29,5 @@ class Event(Schema):
     details = fields.Dict(required=True, keys=fields.String())
 
 
-class EventPage(Schema):
+class EventPage(PageShape):
     items = fields.List(fields.Nested(Event), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)

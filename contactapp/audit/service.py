@@ -12,7 +12,6 @@ import orjson
 
 from .. import clock
 from ..actor import Actor
-from ..answers import CursorSeal
 from ..changes.models import GENESIS
 from ..changes.service import next_head
 from ..config import Window
@@ -21,6 +20,7 @@ from ..database import Sql, lane
 from ..jobs.service import Effect, Job, enqueue
 from ..keyring import keyring
 from ..limits import Quota
+from ..paging import Page, Pager
 from ..sql import insert_into
 
 log = logging.getLogger("contactapp")
@@ -52,6 +52,7 @@ KINDS = {
 BY_ANYBODY = {"sign_in_failed", "refresh_token_reused", UNKNOWN}  # nobody knows who it was
 _KEPT_MINUTES = 8  # in which a sealer that was away finds what it missed
 _BATCH = 500
+_NEWEST = 2**62  # an id after all
 
 _CHAINED = ("id", "uid", "at", "kind", "user_id", "actor_id", "request_id", "count", "sealed_hash")
 _LAST = Sql("SELECT seq, head FROM audit_event WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1")
@@ -66,7 +67,7 @@ _EMPTY = Sql("UPDATE audit_event SET sealed = NULL WHERE user_id = ?")
 _SHOWN = (
     "SELECT e.id, e.uid, e.at, e.kind, e.user_id, e.actor_id, e.request_id, e.count, e.sealed, "
     "u.key_id FROM audit_event e LEFT JOIN users u ON u.id = e.user_id WHERE {}e.id < ? "
-    "ORDER BY e.id DESC LIMIT ?"
+    "ORDER BY e.id DESC LIMIT ? OFFSET ?"
 )
 _ALL = Sql(_SHOWN.format(""))
 _OWN = Sql(_SHOWN.format("e.user_id = ? AND "))
@@ -157,27 +158,23 @@ def empty(user_id: int) -> None:
     lane().run(_EMPTY, (user_id,))
 
 
-def list_events(
-    actor: Actor, limit: int, cursor: str | None
-) -> tuple[list[dict[str, Any]], str | None, int]:
-    """The newest events of the actor's account, of all accounts for an admin; the next cursor and
-    how many there are. Raises BadRequest for a cursor that is not of this list."""
-    seal, listing = CursorSeal(actor.user_id, actor.book.id), f"audit of {actor.role}"
-    before = seal.open(cursor, listing)[0] if cursor else 2**62
+def list_events(actor: Actor, query: dict[str, Any]) -> Page:
+    """The events of the actor's account, of all accounts for an admin, the newest first. Raises
+    BadRequest for a cursor that is not of this list."""
+    pager = Pager(actor, f"audit of {actor.role}", query)
+    part = (pager.after(_NEWEST), pager.rows, pager.skip)
     if actor.role == "admin":
-        rows, [total] = lane().all(_ALL, (before, limit + 1)), lane().one(_COUNT_ALL)
+        rows, [total] = lane().all(_ALL, part), lane().one(_COUNT_ALL)
     else:
-        rows = lane().all(_OWN, (actor.user_id, before, limit + 1))
+        rows = lane().all(_OWN, (actor.user_id, *part))
         [total] = lane().one(_COUNT_OWN, (actor.user_id,))
-    found = [_shown(*row) for row in rows[:limit]]
-    following = seal.seal([found[-1]["id"]], listing) if len(rows) > limit else None
-    return found, following, total
+    return pager.page([_shown(*row) for row in rows], total)
 
 
 def own_events(user_id: int) -> Iterator[dict[str, Any]]:
     """All events of an account, the newest first; a few hundred at a time."""
-    before = 2**62
-    while rows := lane().all(_OWN, (user_id, before, _BATCH)):
+    before = _NEWEST
+    while rows := lane().all(_OWN, (user_id, before, _BATCH, 0)):
         yield from (_shown(*row) for row in rows)
         before = rows[-1][0]
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import orjson
-
 from .. import clock
 from ..actor import Actor
-from ..answers import CursorSeal
 from ..audit import service as audit
-from ..crypto import blind_index
 from ..database import Sql, lane, write_transaction
 from ..errors import Conflict, NotFound, PreconditionFailed
-from ..keyring import keyring
-from ..users.identity import parse_email
-from ..users.service import lock_owner
+from ..paging import Page, Pager
+from ..users.service import find_credentials, lock_owner, opened_profile
 from . import links
 from .links import Link
 from .sessions import end_all
@@ -25,7 +20,6 @@ _COLUMNS = (
     "version, created_at, updated_at FROM users WHERE "
 )
 _PAGE = Sql(f"{_COLUMNS}id > ? AND password_hash <> '' ORDER BY id LIMIT ? OFFSET ?")
-_BY_EMAIL = Sql(f"{_COLUMNS}email_index = ?")
 _BY_ID = f"{_COLUMNS}id = ? AND password_hash <> ''"
 _ONE = Sql(_BY_ID)
 _ONE_LOCKED = Sql(_BY_ID, postgresql=f"{_BY_ID} FOR UPDATE")
@@ -46,18 +40,16 @@ class Change(NamedTuple):
     request_id: str
 
 
-def list_users(actor: Actor, query: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None, int]:
-    """A page of accounts by id, or the one with an address; the next cursor, and how many there
-    are. Raises BadRequest for a cursor that is not of this list."""
+def list_users(actor: Actor, query: dict[str, Any]) -> Page:
+    """The accounts by id, or the one with an address. Raises BadRequest for a cursor that is not of
+    this list."""
     if "email" in query:
-        rows = lane().all(_BY_EMAIL, (_email_index(query["email"]),))
-        return [_shown(*row) for row in rows], None, len(rows)
-    seal, limit = CursorSeal(actor.user_id, actor.book.id), query["limit"]
-    after = seal.open(query["cursor"], "users")[0] if "cursor" in query else 0
-    rows = lane().all(_PAGE, (after, limit + 1, query["skip"]))
-    found = [_shown(*row) for row in rows[:limit]]
-    following = seal.seal([found[-1]["id"]], "users") if len(rows) > limit else None
-    return found, following, lane().one(_TOTAL)[0]
+        found = find_credentials(query["email"])
+        rows = lane().all(_ONE, (found.user_id,)) if found else []
+        return Page([_shown(*row) for row in rows], None, len(rows))
+    pager = Pager(actor, "users", query)
+    rows = lane().all(_PAGE, (pager.after(0), pager.rows, pager.skip))
+    return pager.page([_shown(*row) for row in rows], lane().one(_TOTAL)[0])
 
 
 def every_user() -> list[dict[str, Any]]:
@@ -141,7 +133,7 @@ def _shown(
     created: int,
     updated: int,
 ) -> dict[str, Any]:
-    profile = orjson.loads(keyring().cipher(key_id).open(sealed, "users", "sealed", uid, uid))
+    profile = opened_profile(uid, sealed, key_id)
     return {
         "id": id_,
         "uid": uid,
@@ -157,7 +149,3 @@ def _shown(
         "created_at": clock.rfc3339(created),
         "updated_at": clock.rfc3339(updated),
     }
-
-
-def _email_index(email: str) -> bytes:
-    return blind_index(keyring().purpose("index"), "email", parse_email(email)[1])

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from flask import Response
 
-from ..answers import answer, conditional, expected_version, list_tag, next_link, version_tag
+from ..answers import answer, conditional, expected_version, version_tag
 from ..http import Blueprint, actor, admins_only, versioned
+from ..paging import answer_page
 from . import admin
 from .admin import Change
 from .admin_schemas import Account, AccountPage, AccountPatch, AccountQuery
@@ -22,9 +23,7 @@ accounts = Blueprint("accounts", __name__, description="All accounts, for admins
 @accounts.response(200, AccountPage)
 def list_users(query: dict[str, Any]) -> Response:
     """List accounts by id, or find one by its address (role admin)"""
-    items, cursor, total = admin.list_users(actor(), query)
-    body = orjson.dumps({"items": items, "next_cursor": cursor, "total": total})
-    return conditional(list_tag(b"users", body), lambda: body, next_link(cursor))
+    return answer_page(b"users", admin.list_users(actor(), query))
 
 
 @accounts.route("/users/<id:user_id>")

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
+from marshmallow import Schema, fields, pre_load, validate
 
-from ..http import PlainInteger
-from ..incoming import MAX_ID, Problem
+from ..shapes import Flag, PageShape, Paging
 from ..users.schemas import Email
 
 ROLES = ("user", "admin")
 MAX_LIMIT = 1_000_000
 
 
-class AccountQuery(Schema):
+class AccountQuery(Paging):
     """Paging, or the one account with an address."""
 
-    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
-    skip = PlainInteger(minimum=0, maximum=MAX_ID)
-    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
-    cursor = fields.String(validate=validate.Length(max=500))
     email = Email(metadata={"description": "Exactly this address."})
-
-    @post_load
-    def _one_way(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        ways = [way for way in ("skip", "offset", "cursor") if way in data]
-        if len(ways) > 1:
-            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
-            raise ValidationError({way: [clash] for way in ways})
-        data["skip"] = data.pop("offset", data.get("skip", 0))
-        return data
 
 
 class Account(Schema):
@@ -53,26 +39,15 @@ class Account(Schema):
     updated_at = fields.DateTime(required=True)
 
 
-class AccountPage(Schema):
+class AccountPage(PageShape):
     items = fields.List(fields.Nested(Account), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)
-
-
-class Truth(fields.Boolean):
-    """true or false, and nothing that looks like it."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, bool):
-            raise ValidationError(Problem("wrong_type", "true or false."))
-        return value
 
 
 class AccountPatch(Schema):
     """A merge patch (RFC 7396) of what admins may change."""
 
     role = fields.String(validate=validate.OneOf(ROLES))
-    active = Truth()
+    active = Flag()
     contact_limit = fields.Integer(
         strict=True, allow_none=True, validate=validate.Range(min=0, max=MAX_LIMIT)
     )

@@ -9,6 +9,7 @@ that nobody waits for it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from .. import clock
 from ..actor import Actor
@@ -16,7 +17,7 @@ from ..audit import service as audit
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..jobs.service import Effect, Job, enqueue, renew
-from ..users.service import Owner, lock_owner, remove_pictures
+from ..users.service import lock_owner, picture_files
 from . import links, places
 from .admin import admins_locked
 from .recovery import proven
@@ -30,10 +31,8 @@ _SHUT = Sql(
     "UPDATE users SET email_index = ?, username_index = NULL, sealed = ?, password_hash = '', "
     "active = ?, role = 'user', avatar = NULL, version = version + 1, updated_at = ? WHERE id = ?"
 )
-_AVATAR = Sql("SELECT avatar FROM users WHERE id = ?")
 _DESTROY_KEY = Sql("UPDATE key SET wrapped = ? WHERE id = ?")
 _TAKE_BACK = Sql("DELETE FROM book_member WHERE book_id = ?")
-_JOBS = Sql("DELETE FROM job WHERE user_id = ?")
 _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
@@ -51,17 +50,20 @@ _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
 _DROP_STREAM = Sql("DELETE FROM stream WHERE id = ?")
 _DROP_KEY = Sql("DELETE FROM key WHERE id = ?")
+_CHECKPOINT = Sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def delete_account(actor: Actor, password: str) -> None:
     """Erase the actor's account and everything that is theirs; what others own stays as it is.
     Raises Forbidden (`wrong_password`) and Conflict (`last_admin`)."""
     owner = proven(actor, password)
-    remove_pictures(_shut(actor, owner.password_hash))
+    for path in _shut(actor, owner.password_hash):
+        path.unlink(missing_ok=True)
 
 
 @write_transaction
-def _shut(actor: Actor, checked: str) -> str | None:
+def _shut(actor: Actor, checked: str) -> list[Path]:
+    """Shut the account; the files that go with it."""
     admins = admins_locked()
     owner = lock_owner(actor.user_id)
     if owner.password_hash != checked:
@@ -73,28 +75,25 @@ def _shut(actor: Actor, checked: str) -> str | None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
-    lane().run(_JOBS, (owner.user_id,))
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
         lane().run(_DESTROY_KEY, (b"", key_id))
-    [avatar] = lane().one(_AVATAR, (owner.user_id,))
-    _forget(owner)
-    enqueue("database.tidy")
-    enqueue("account.erase", owner.user_id)
-    return avatar
-
-
-def _forget(owner: Owner) -> None:
+    files = picture_files(owner.user_id)
     lane().run(_SHUT, (os.urandom(32), b"", False, clock.now_ms(), owner.user_id))
     lane().run(_DESTROY_KEY, (b"", owner.key_id))
+    enqueue("database.tidy")
+    enqueue("account.erase", owner.user_id)
+    return files
 
 
-def erase(job: Job) -> Effect:
+def erase(job: Job) -> Effect | None:
     """The job that removes the rows of an account that was shut."""
     user_id = job.ref or 0
     user = lane().one(_USER, (user_id,))
-    books = lane().all(_BOOKS, (user_id,)) if user else []
-    streams = [book[1] for book in books] + [user[0]] if user else []
+    if user is None:
+        return None
+    books = lane().all(_BOOKS, (user_id,))
+    streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:
         while _remove(_SOME_CONTACTS, (book_id, _BATCH)):
             renew(job)
@@ -104,8 +103,6 @@ def erase(job: Job) -> Effect:
             renew(job)
 
     def effect() -> None:
-        if user is None:
-            return
         # Also what somebody added who was let in just before the account was shut.
         for sql in _OWNED:
             lane().run(sql, (user_id,))
@@ -134,6 +131,3 @@ def tidy(_job: Job) -> None:
         [(busy, _, _)] = lane().all(_CHECKPOINT)
         if busy:
             raise RuntimeError("somebody reads or writes")  # the queue tries again
-
-
-_CHECKPOINT = Sql("PRAGMA wal_checkpoint(TRUNCATE)")

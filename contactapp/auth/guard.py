@@ -50,21 +50,16 @@ _OTHER_BOOK = Sql(
 
 def install(app: Flask) -> None:
     """Guard every route of the application. Call it when all blueprints are registered."""
-    views = app.view_functions
-    marked = {name: getattr(view, "is_public", False) for name, view in views.items()}
-    app.extensions["contactapp.public"] = {name for name, public in marked.items() if public}
-    app.extensions["contactapp.unlimited"] = {
-        name for name, view in views.items() if getattr(view, "is_unlimited", False)
-    }
-    app.extensions["contactapp.queries"] = {
-        name for name, view in views.items() if getattr(view, "takes_query", False)
-    }
-    app.extensions["contactapp.admins"] = {
-        name for name, view in views.items() if getattr(view, "is_for_admins", False)
-    }
-    app.extensions["contactapp.books"] = {
-        name for name, view in views.items() if getattr(view, "takes_book", False)
-    }
+    for key, mark in (
+        ("public", "is_public"),
+        ("unlimited", "is_unlimited"),
+        ("queries", "takes_query"),
+        ("admins", "is_for_admins"),
+        ("books", "takes_book"),
+    ):
+        app.extensions[f"contactapp.{key}"] = {
+            name for name, view in app.view_functions.items() if getattr(view, mark, False)
+        }
     app.extensions["contactapp.hosts"] = {""}  # HTTP/1.0 knows no Host
     app.before_request(guard)
 
@@ -90,9 +85,10 @@ def guard() -> None:
         if claims is None:
             raise refusal or Unauthenticated()
         takes_book = endpoint in extensions["contactapp.books"]
-        g.actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
-        if g.actor.role != "admin" and endpoint in extensions["contactapp.admins"]:
+        actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
+        if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()
+        g.actor = actor
     if (
         asked.query_string
         and asked.path.startswith(API)

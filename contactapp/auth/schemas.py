@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from ..incoming import Problem
+from ..shapes import PageShape
 from ..users.schemas import Email, Profile, User
 
 
@@ -155,7 +156,5 @@ class Session(Schema):
     is_current = fields.Boolean(required=True)
 
 
-class SessionPage(Schema):
+class SessionPage(PageShape):
     items = fields.List(fields.Nested(Session), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from ..shapes import PageShape
+
 
 class Book(Schema):
     """An address book that the account may use. `role`: owner, editor or viewer."""
@@ -16,7 +18,5 @@ class Book(Schema):
     created_at = fields.DateTime(required=True)
 
 
-class BookPage(Schema):
+class BookPage(PageShape):
     items = fields.List(fields.Nested(Book), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)

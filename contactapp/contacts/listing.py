@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..answers import CursorSeal
 from ..books.view import BookView, Order, id_array
+from ..paging import CursorSeal
 from .filters import Filter, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row

@@ -7,11 +7,11 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load
 
 from ..errors import BadRequest
-from ..http import PlainInteger
 from ..incoming import MAX_ID, Problem
+from ..shapes import Paging, PlainInteger
 from ..strict_json import has_control
 from . import search
 from .card import FIELDS, SORTABLE
@@ -21,7 +21,6 @@ from .listing import listing_of
 MAX_SORT_KEYS = 4
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
-_MAX_CURSOR = 3500  # under gunicorn's 4094 for the whole request line
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
@@ -172,13 +171,9 @@ def _filters() -> dict[str, fields.Field]:
     return found
 
 
-class ListQuery(BookQuery, Schema.from_dict(_filters(), name="Filters")):  # type: ignore[misc]
+class ListQuery(BookQuery, Paging, Schema.from_dict(_filters(), name="Filters")):  # type: ignore[misc]
     """Paging, order, sparse objects and filters; a contact must pass all of them."""
 
-    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
-    skip = PlainInteger(minimum=0, maximum=MAX_ID)
-    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
-    cursor = fields.String(validate=validate.Length(max=_MAX_CURSOR))
     sort = _sort("id")
     fields_ = Names(FIELDS, signed=False, data_key="fields")
     q = Words(**_about("Words and quoted phrases that the contact must have, as in search."))
@@ -193,12 +188,9 @@ class ListQuery(BookQuery, Schema.from_dict(_filters(), name="Filters")):  # typ
     )
 
     @post_load(pass_original=True)
-    def _complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
-        ways = [way for way in ("skip", "offset", "cursor") if way in data]
-        if len(ways) > 1:
-            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
-            raise ValidationError({way: [clash] for way in ways})
-        data["skip"] = data.pop("offset", data.get("skip", 0))
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Also what the filters are, and which list it is."""
+        data = super().complete(data, original)
         data["where"] = filters(data)
         given = {k: v for k, v in original.items() if k not in _PAGING and k != "fields"}
         data["listing"] = listing_of(data["sort"], given)

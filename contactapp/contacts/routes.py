@@ -11,13 +11,13 @@ from ..answers import (
     conditional,
     expected_version,
     list_tag,
-    next_link,
     no_content,
     not_modified,
     own_path,
     version_tag,
 )
 from ..http import Blueprint, actor, versioned
+from ..paging import next_link
 from . import service
 from .queries import BookQuery, ListQuery, SearchQuery
 from .schemas import Contact, ContactInput, ContactPage, ContactPatch, SearchPage

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
 from ..incoming import Problem
+from ..shapes import Flag, PageShape
 from ..strict_json import has_control
 from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
 
@@ -63,15 +64,6 @@ class PartialDate(Line):
             raise ValidationError(
                 Problem("invalid_date", "Not a date: YYYY-MM-DD, --MM-DD, YYYY or YYYY-MM.")
             )
-
-
-class Flag(fields.Boolean):
-    """true or false, and not what marshmallow takes for it, such as 1 and "yes"."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, bool):
-            raise ValidationError(Problem("wrong_type", "Not a boolean."))
-        return value
 
 
 class CustomFields(fields.Dict):
@@ -194,12 +186,8 @@ class ListedContact(Contact):
     """A contact in a list; with `fields` only those that were asked for."""
 
 
-class ContactPage(Schema):
-    """One page of a list. `next_cursor` is null on the last one; `total` counts all pages."""
-
+class ContactPage(PageShape):
     items = fields.List(fields.Nested(ListedContact(partial=True)), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True)
 
 
 class FoundContact(Contact):

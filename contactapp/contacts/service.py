@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..actor import Actor, Book
-from ..answers import CursorSeal
 from ..books.service import large_books, views
 from ..changes.service import ChangeLog
 from ..clock import rfc3339
@@ -18,6 +17,7 @@ from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
+from ..paging import CursorSeal
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .listing import BY_ID, Page, page_of

@@ -39,6 +39,7 @@ ORPHAN_SECONDS = 3600  # a file this old that no row names belongs to nobody
 _FILE = re.compile(r"([A-Za-z0-9_-]{43})-(64|256|512)\.webp")
 
 _AVATAR = "SELECT avatar FROM users WHERE id = ?"
+_READ = Sql(_AVATAR)
 _LOCKED = Sql(_AVATAR, postgresql=f"{_AVATAR} FOR UPDATE")
 _STORE = Sql("UPDATE users SET avatar = ?, version = version + 1, updated_at = ? WHERE id = ?")
 _NAMED = Sql("SELECT avatar FROM users WHERE avatar IS NOT NULL")
@@ -75,7 +76,7 @@ def set_avatar(actor: Actor, data: bytes) -> None:
 
 
 def _write_all(name: str, made: dict[int, bytes]) -> None:
-    folder = avatar_folder(settings())
+    folder = _folder()
     try:
         for size, content in made.items():
             _write(folder / f"{name}-{size}.webp", content)
@@ -124,9 +125,15 @@ def initials(profile: dict[str, Any]) -> str:
     return "".join(letters).upper()[:2] or "?"
 
 
-def avatar_folder(settings: Settings) -> Path:
+def token_of(user_id: int) -> str | None:
+    """Which picture an account's row names."""
+    [token] = lane().one(_READ, (user_id,))
+    return token
+
+
+def _folder() -> Path:
     """Where the files are; made with mode 0700."""
-    folder = settings.instance_path / FOLDER
+    folder = settings().instance_path / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
@@ -144,7 +151,7 @@ def files(token: str | None) -> list[Path]:
     """The files of the picture that a row names."""
     if token is None:
         return []
-    folder, name = avatar_folder(settings()), public_name(token)
+    folder, name = _folder(), public_name(token)
     paths = [folder / f"{name}-{size}.webp" for size in SIZES]
     return [path for path in paths if path.exists()]
 
@@ -165,7 +172,7 @@ def remove_files(token: str | None) -> None:
 def sweep() -> int:
     """Remove files that no row names and that nobody is about to name; how many."""
     before, swept = time.time() - ORPHAN_SECONDS, 0
-    old = [path for path in avatar_folder(settings()).iterdir() if _modified(path) <= before]
+    old = [path for path in _folder().iterdir() if _modified(path) <= before]
     # Read after the files were listed, and once: a query for each file would take hours.
     named = {public_name(token) for (token,) in lane().all(_NAMED)}
     for path in old:

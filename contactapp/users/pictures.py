@@ -69,7 +69,7 @@ def squares(image: Image.Image, sizes: tuple[int, ...]) -> dict[int, bytes]:
         has_alpha = upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info
         square = _middle(upright.convert("RGBA" if has_alpha else "RGB"))
         return {size: _drawn(square, size) for size in sizes}
-    except Exception:
+    except Exception:  # as above, and whatever hostile metadata makes of it
         raise Refused("invalid_image", "The picture is damaged.") from None
 
 

@@ -61,7 +61,6 @@ _SET_EMAIL = Sql(
     "UPDATE users SET email_index = ?, sealed = ?, email_verified = ?, version = version + 1, "
     "updated_at = ? WHERE id = ?"
 )
-_AVATAR = Sql("SELECT avatar FROM users WHERE id = ?")
 _USAGE = Sql("SELECT coalesce(contact_limit, ?), contact_count FROM users WHERE id = ?")
 
 
@@ -177,15 +176,9 @@ def set_email(owner: Owner, email: str) -> None:
         raise _taken(error) from None
 
 
-def remove_pictures(token: str | None) -> None:
-    """Remove the files of an account's picture."""
-    avatars.remove_files(token)
-
-
 def picture_files(user_id: int) -> list[Path]:
     """The files of an account's picture."""
-    [token] = lane().one(_AVATAR, (user_id,))
-    return avatars.files(token)
+    return avatars.files(avatars.token_of(user_id))
 
 
 def email_is_taken(email: str) -> bool:
@@ -193,11 +186,16 @@ def email_is_taken(email: str) -> bool:
     return lane().one(_BY_EMAIL, (_index("email", parse_email(email)[1]),)) is not None
 
 
+def opened_profile(uid: str, sealed: bytes, key_id: int) -> dict[str, Any]:
+    """What an account's owner says of themselves: `email` and PROFILE."""
+    return orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
+
+
 def _opened(row: Any) -> Owner | None:
     if row is None or not row[-1]:  # an account without even a hash is being erased
         return None
     user_id, uid, sealed, key_id, active, verified, password_hash = row
-    profile = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
+    profile = opened_profile(uid, sealed, key_id)
     return Owner(user_id, uid, profile, key_id, bool(active), bool(verified), password_hash)
 
 
@@ -207,7 +205,7 @@ def show_user(user_id: int) -> dict[str, Any]:
     if row is None:
         raise NotFound()
     id_, uid, sealed, key_id, role, verified, limit, count, version, created, updated = row[:11]
-    profile = orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
+    profile = opened_profile(uid, sealed, key_id)
     return {
         "id": id_,
         "user_id": id_,

@@ -1,0 +1,61 @@
+"""Fields and schemas that many routes share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from .incoming import MAX_ID, Problem
+
+MAX_CURSOR = 3500  # characters; under gunicorn's 4094 for the whole request line
+
+
+class PlainInteger(fields.Integer):
+    """An integer of a query string in plain ASCII digits; Python's own int() takes `1_000`, ` 7 `
+    and other scripts' digits."""
+
+    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=minimum, max=maximum), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not re.fullmatch("-?[0-9]{1,17}", value):
+            raise ValidationError(Problem("wrong_type", "Not an integer."))
+        return int(value)
+
+
+class Flag(fields.Boolean):
+    """true or false, and not what marshmallow takes for it, such as 1 and "yes"."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValidationError(Problem("wrong_type", "Not a boolean."))
+        return value
+
+
+class Paging(Schema):
+    """Which part of a list: the one after a cursor, or so many items on."""
+
+    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
+    skip = PlainInteger(minimum=0, maximum=MAX_ID)
+    offset = PlainInteger(minimum=0, maximum=MAX_ID, metadata={"description": "Alias of skip."})
+    cursor = fields.String(validate=validate.Length(max=MAX_CURSOR))
+
+    @post_load(pass_original=True)
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """One way to say where; `skip` is always there."""
+        ways = [way for way in ("skip", "offset", "cursor") if way in data]
+        if len(ways) > 1:
+            clash = Problem("alias_conflict", f"Use only one of {' and '.join(ways)}.")
+            raise ValidationError({way: [clash] for way in ways})
+        data["skip"] = data.pop("offset", data.get("skip", 0))
+        return data
+
+
+class PageShape(Schema):
+    """One page of a list, to be given `items`. `next_cursor` is null on the last one; `total`
+    counts all pages."""
+
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer(required=True)
