@@ -98,6 +98,12 @@ class Pager:
             return start
         return self._seal.open(self._cursor, self._listing)[0]
 
+    def cut(self, items: list[dict[str, Any]]) -> Page:
+        """The page of a list that is all there, by id."""
+        after = self.after(0)
+        following = [item for item in items if item["id"] > after]
+        return self.page(following[self.skip : self.skip + self.rows], len(items))
+
     def page(self, items: list[dict[str, Any]], total: int) -> Page:
         """The page of the up to `rows` items that were read."""
         found = items[: self._limit]

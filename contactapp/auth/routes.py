@@ -13,6 +13,8 @@ from ..extensions import limiter
 from ..http import Blueprint, actor, public, request_id
 from ..incoming import loaded, read_json
 from ..limits import limit_text
+from ..paging import Pager, answer_page
+from ..shapes import Paging
 from ..users.routes import own_account
 from ..users.schemas import User
 from . import recovery, service, sessions
@@ -96,11 +98,13 @@ def log_out(query: dict[str, Any]) -> Response:
 
 
 @auth.route("/auth/sessions")
+@auth.query(Paging)
 @auth.response(200, SessionPage)
-def list_sessions() -> Response:
+def list_sessions(query: dict[str, Any]) -> Response:
     """List one's own live sessions"""
-    found = sessions.list_sessions(actor())
-    return answer_object({"items": found, "next_cursor": None, "total": len(found)})
+    who = actor()
+    found = Pager(who, "sessions", query).cut(sessions.list_sessions(who))
+    return answer_page(b"sessions", found)
 
 
 @auth.route("/auth/sessions/<id:session_id>", methods=["DELETE"])

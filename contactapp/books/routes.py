@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 
-from ..answers import answer_object
 from ..http import Blueprint, actor
+from ..paging import Pager, answer_page
+from ..shapes import Paging
 from . import service
 from .schemas import BookPage
 
@@ -13,8 +16,9 @@ books = Blueprint("books", __name__, description="The address books one may use"
 
 
 @books.route("/books")
+@books.query(Paging)
 @books.response(200, BookPage)
-def list_books() -> Response:
+def list_books(query: dict[str, Any]) -> Response:
     """List the address books one may use"""
-    found = service.list_books(actor())
-    return answer_object({"items": found, "next_cursor": None, "total": len(found)})
+    who = actor()
+    return answer_page(b"books", Pager(who, "books", query).cut(service.list_books(who)))

@@ -1,0 +1,123 @@
+"""What holds of every list: pages, their links, and tags."""
+
+import re
+
+import pytest
+
+from contactapp.books import service as books_service
+from contactapp.shapes import Paging
+from tests.support.cast import PASSWORD, Person, refused
+
+PAGED = {"limit", "skip", "offset", "cursor"}
+LISTS = ("/contacts", "/contacts/search?q=grace", "/books", "/auth/sessions", "/users", "/audit")
+
+
+@pytest.fixture(scope="module")
+def boss(engine, new_app):
+    """An admin with some of everything, in an application of their own."""
+    app = new_app(engine)
+    person = Person(app, "boss", "admin")
+    for number in range(4):
+        person.contact(first_name="Grace", last_name=f"Number {number}")
+        friend = Person(app, f"friend{number}")
+        share(friend, person)
+        person.sign_in()
+    return person
+
+
+def share(owner, user):
+    with owner.app.app_context():
+        books_service.share_book(owner.id, user.id, "viewer")
+
+
+def ids(answer):
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json["items"]]
+
+
+def with_parameters(path, parameters):
+    return f"{path}{'&' if '?' in path else '?'}{parameters}"
+
+
+def test_the_table_names_every_list(app):
+    document = app.test_client().get("/openapi.json").json
+    found = {
+        path.removeprefix("/api/v1")
+        for path, methods in document["paths"].items()
+        if {p.get("name") for p in methods.get("get", {}).get("parameters", ())} >= PAGED
+    }
+    pages = {
+        path.removeprefix("/api/v1")
+        for path, methods in document["paths"].items()
+        if "Page" in str(methods.get("get", {}).get("responses", {}).get("200"))
+    }
+    assert found == pages == {path.partition("?")[0] for path in LISTS}
+    assert set(Paging().fields) == PAGED
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_cursors_links_and_offsets_lead_through_it(boss, path):
+    everything = boss.get(with_parameters(path, "limit=500"))
+    whole = ids(everything)
+    assert everything.json["next_cursor"] is None
+    assert everything.json["total"] == len(whole) >= 4
+    seen, following = [], with_parameters(path, "limit=3")
+    while following:
+        answer = boss.get(following)
+        seen += ids(answer)
+        link = answer.headers.get("Link")
+        assert (link is None) == (answer.json["next_cursor"] is None)
+        following = link and re.fullmatch('</api/v1(.*)>; rel="next"', link)[1]
+    assert seen == whole
+    assert ids(boss.get(with_parameters(path, "limit=2&skip=1"))) == whole[1:3]
+    assert ids(boss.get(with_parameters(path, "limit=2&offset=2"))) == whole[2:4]
+    assert ids(boss.get(with_parameters(path, "skip=9000"))) == []
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_it_takes_one_position_at_a_time(boss, path):
+    refused(boss.get(with_parameters(path, "skip=1&offset=1")), 422, "invalid_fields", "?skip")
+    refused(boss.get(with_parameters(path, "limit=0")), 422, "invalid_fields", "?limit")
+    refused(boss.get(with_parameters(path, "limit=501")), 422, "invalid_fields", "?limit")
+
+
+# AZ-7
+@pytest.mark.parametrize("path", LISTS)
+def test_its_cursors_are_its_users_own(boss, path):
+    cursor = boss.get(with_parameters(path, "limit=1")).json["next_cursor"]
+    other = Person(boss.app, "other", "admin")
+    here = with_parameters(path, f"cursor={cursor}")
+    assert boss.get(here).status_code == 200
+    refused(other.get(here), 400, "invalid_cursor")
+    changed = "A" if cursor[9] != "A" else "B"
+    damaged = cursor[:9] + changed + cursor[10:]
+    refused(boss.get(with_parameters(path, f"cursor={damaged}")), 400, "invalid_cursor")
+    elsewhere = next(each for each in LISTS if each.partition("?")[0] != path.partition("?")[0])
+    refused(boss.get(with_parameters(elsewhere, f"cursor={cursor}")), 400, "cursor_mismatch")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_its_tag_stands_for_what_it_says(boss, path):
+    first = boss.get(path)
+    tag = first.headers["ETag"]
+    again = boss.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+    assert boss.get(with_parameters(path, "limit=1")).headers["ETag"] != tag
+    grow(boss)
+    changed = boss.get(path, headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != tag
+    assert changed.json["total"] == first.json["total"] + GROWS.get(path, 1)
+
+
+# What `grow` adds to a list, where it is not one: the friend's registration and two sign-ins.
+GROWS = {"/audit": 3}
+
+
+def grow(boss):
+    """Something more in every list."""
+    boss.contact(first_name="Grace")
+    friend = Person(boss.app, "friend")
+    share(friend, boss)
+    login = {"email": boss.email, "password": PASSWORD}
+    assert boss.app.test_client().post("/api/v1/auth/token", json=login).status_code == 200
