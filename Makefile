@@ -15,7 +15,7 @@ serve: .venv/.runtime ## Start the API on http://127.0.0.1:8000
 	@exec .venv/bin/contactapp serve
 
 test: .venv/.dev ## Run the tests on SQLite and PostgreSQL
-	.venv/bin/pytest -n auto -q
+	.venv/bin/pytest -n auto --dist worksteal -q
 
 soak: .venv/.dev ## Run the tests that take minutes
 	.venv/bin/pytest -q -m soak

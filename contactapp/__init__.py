@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ from .contacts.routes import contacts
 from .crypto import derive
 from .database import database, init_database
 from .envelope import Envelope
-from .extensions import limiter, migrate
+from .extensions import limiter
 from .keyring import Keyring
 from .limits import Penalty, Quota, init_limiter, open_store
 from .pages.account import account
@@ -54,7 +55,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     books_service.init_app(app, settings)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
-    migrate.init_app(app, directory=startup.MIGRATIONS)
+    if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
+        startup.bind_migrations(app)
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)

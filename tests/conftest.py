@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from contactapp import create_app, startup
+from contactapp.bounded import usable_cores
 from contactapp.config import load
 from contactapp.database import database
 from tests.support.browser import start_chromium
@@ -72,6 +73,13 @@ def pytest_unconfigure(config):
 
 
 _STARTED = pytest.StashKey()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: a third of the time of a run is spent waiting for servers that
+    start and for locks that somebody holds."""
+    return usable_cores() + 1
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,6 +185,8 @@ def new_server(new_database, tmp_path_factory):
         return server
 
     yield start
+    for server in servers:
+        server.end()
     for server in servers:
         server.stop()
 

@@ -47,11 +47,15 @@ class Browser:
     def type(self, css: str, text: str) -> None:
         self.see(css).send_keys(text)
 
-    def authorize(self, typed: dict[str, str]) -> None:
-        """Type into inputs of Authorize, all of one form, and send that form."""
+    def paste(self, css: str, text: str) -> None:
+        self.see(css).click()
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+
+    def authorize(self, filled: dict[str, str], by=None) -> None:
+        """Fill inputs of Authorize, all of one form, by typing or otherwise, and send that form."""
         self.click(".auth-wrapper .btn.authorize")
-        for css, text in typed.items():
-            self.type(f".dialog-ux {css}", text)
+        for css, text in filled.items():
+            (by or self.type)(f".dialog-ux {css}", text)
         form = f".dialog-ux .auth-container:has({css})"
         self.click(f"{form} .btn.authorize")
         self.see(".dialog-ux button[aria-label='Remove authorization']")
@@ -140,7 +144,8 @@ def test_a_pasted_token_survives_a_reload(browser, live_server, account, before)
         timeout=SECONDS,
     )
     browser.open("/docs")
-    browser.authorize({"#auth-bearer-value": before + answer.json()["access_token"]})
+    token = before + answer.json()["access_token"]
+    browser.authorize({"#auth-bearer-value": token}, by=browser.paste)
     browser.click(f"{ME} .opblock-summary-control")
     assert browser.execute_users_me() == "200"
     browser.driver.refresh()  # the address names the operation, so it unfolds by itself

@@ -1,13 +1,18 @@
 """The schema: what the models say is what the migrations make, whole or not at all."""
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from contactapp import create_app, startup, triggers
@@ -49,6 +54,7 @@ def bare_app(engine, new_database, tmp_path):
     """An application on an empty database."""
     given = {**FAST, "DATABASE_URL": new_database(engine), "INSTANCE_PATH": str(tmp_path / "i")}
     app = create_app(load(given, environ={}))
+    startup.bind_migrations(app)
     yield app
     with app.app_context():
         database().engine.dispose()
@@ -102,6 +108,39 @@ def test_an_empty_database_becomes_a_served_one(bare_app, engine):
     assert tables(bare_app) == {*db.metadata.tables, "alembic_version"}
     assert trigger_names(bare_app) == wanted_triggers(engine)
     assert startup.problems(bare_app) == []
+
+
+def test_the_names_of_the_files_say_their_revisions():
+    scripts = ScriptDirectory(startup.MIGRATIONS)
+    known = {script.revision for script in scripts.walk_revisions()}
+    assert startup.revisions() == (scripts.get_current_head(), known)
+
+
+def test_only_who_migrates_imports_alembic(tmp_path):
+    program = """
+import sys
+from contactapp import create_app
+from contactapp.config import load
+create_app(load({"INSTANCE_PATH": sys.argv[1]}, environ={}))
+print([name for name in sys.modules if name.partition(".")[0] in {"alembic", "PIL", "psycopg"}])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "instance")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_developers_have_the_commands_of_flask_migrate(tmp_path):
+    flask = Path(sys.executable).with_name("flask")
+    project = Path(startup.MIGRATIONS).parent
+    environment = {**os.environ, "CONTACTAPP_INSTANCE_PATH": str(tmp_path / "instance")}
+    answer = subprocess.run(
+        [flask, "--app", "wsgi", "db", "heads"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == f"{NEWEST} (head)\n"
 
 
 def test_upgrading_again_changes_nothing(app):

@@ -66,10 +66,15 @@ class Server:
                 time.sleep(0.05)
         raise AssertionError(self.log.read_text())
 
-    def stop(self):
-        """End it in good order."""
+    def end(self):
+        """Ask it to end in good order."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
+
+    def stop(self):
+        """End it in good order, and wait for that."""
+        self.end()
+        if self.process:
             self.process.wait(40)
 
     def kill(self):
