@@ -73,7 +73,7 @@ def lane() -> Lane:
 def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
     """Run a service function as one transaction: commit when it returns, roll back when it raises.
 
-    A deadlock or serialisation failure runs it once more, so it must not change its arguments.
+    A deadlock or serialisation failure runs it again, so it must not change its arguments.
     What it returns is on the disk (see `writer`).
     Raises DatabaseBusy, DatabaseFull or DatabaseUnavailable where the database cannot do it.
     """

@@ -9,6 +9,7 @@ only when it is on the disk.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import deque
@@ -26,7 +27,9 @@ R = TypeVar("R")
 
 log = logging.getLogger("contactapp")
 
-_TRIES = 2
+# Before a transaction is run again: else it can take back the row that the winner is just waking up
+# to, and the two meet once more.
+_PAUSES = (0.02, 0.1)  # seconds, of which half to all
 _LARGEST = 32  # writes that share one commit; other processes wait for all of them
 _SAVEPOINT = Sql("SAVEPOINT write")
 _UNDO = Sql("ROLLBACK TO write")
@@ -41,14 +44,15 @@ class Writer(Protocol):
 
 
 class PostgresWriter:
-    """A transaction per call; after a deadlock or serialisation failure it is run once more."""
+    """A transaction per call; after a deadlock or serialisation failure it is run again, twice at
+    most."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
 
     def write(self, call: Callable[[], R]) -> R:
         """See Writer."""
-        for _ in range(_TRIES):
+        for pause in (*_PAUSES, None):
             self._lane.begin()
             try:
                 result = call()
@@ -56,6 +60,8 @@ class PostgresWriter:
                 return result
             except RetryTransaction:
                 self._lane.rollback()
+                if pause is not None:
+                    time.sleep(pause * random.uniform(0.5, 1.0))
             except BaseException:
                 self._lane.rollback()
                 raise

@@ -3,22 +3,31 @@
 import pytest
 
 from tests.support.cast import PASSWORD, Person
+from tests.support.stored import issue_link, newest_link
 
 NEW = "a quite different phrase"
 PURPOSES = ("access", "refresh", "verify", "reset", "email")
 
 
+@pytest.fixture(scope="module")
+def app(engine, new_app):
+    """No worker beside it: what is mailed is not the question here."""
+    return new_app(engine)
+
+
 @pytest.fixture
-def tokens(app, post_office, visitor):
+def tokens(app):
     """A fresh token of each purpose, all of one person."""
     person = Person(app, "ann")
-    found = {"access": person.access, "refresh": person.refresh}
-    found["verify"] = post_office.wait(person.email).token
-    visitor.post("/auth/password/forgot", {"email": person.email})
-    found["reset"] = post_office.wait(person.email, subject="new password").token
-    person.post("/auth/email/change", json={"email": f"x{person.email}", "password": PASSWORD})
-    found["email"] = post_office.wait(f"x{person.email}").token
-    return found
+    change = {"email": f"x{person.email}", "password": PASSWORD}
+    assert person.post("/auth/email/change", json=change).status_code == 202
+    return {
+        "access": person.access,
+        "refresh": person.refresh,
+        "verify": newest_link(app, person.id, "verify"),
+        "reset": issue_link(app, person.id, "reset"),
+        "email": newest_link(app, person.id, "email"),
+    }
 
 
 def used(visitor, purpose, token):

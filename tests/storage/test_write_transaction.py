@@ -217,7 +217,7 @@ def cut_off():
 
 @on_postgresql
 def test_two_threads_that_deadlock_both_get_through(app, two):
-    """The loser of the deadlock is run once more."""
+    """The loser of the deadlock is run again."""
     tries, both_hold_one = [], threading.Barrier(2, timeout=20)
 
     @write_transaction
@@ -231,7 +231,7 @@ def test_two_threads_that_deadlock_both_get_through(app, two):
 
     run_in_threads(app, [lambda: write(*two), lambda: write(*reversed(two))])
     assert seqs(two) == [2, 2]
-    assert len(tries) == 3
+    assert 3 <= len(tries) <= 4  # where the pause was too short for a busy machine
 
 
 def run_in_threads(app, calls):
@@ -263,7 +263,7 @@ def collide(id_):
 
 
 @on_postgresql
-def test_a_serialisation_failure_is_run_once_more(two):
+def test_a_serialisation_failure_is_run_again(two):
     tries = []
 
     @write_transaction
@@ -279,7 +279,7 @@ def test_a_serialisation_failure_is_run_once_more(two):
 
 
 @on_postgresql
-def test_what_fails_twice_is_given_up_as_busy(two):
+def test_what_fails_three_times_is_given_up_as_busy(two):
     tries = []
 
     @write_transaction
@@ -289,8 +289,8 @@ def test_what_fails_twice_is_given_up_as_busy(two):
 
     with pytest.raises(DatabaseBusy):
         write()
-    assert len(tries) == 2
-    assert seqs(two) == [20, 0]
+    assert len(tries) == 3
+    assert seqs(two) == [30, 0]
 
 
 @on_postgresql
