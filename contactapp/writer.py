@@ -130,9 +130,9 @@ class SqliteWriter:
         write = _Write(call, self._patience)
         with self._mutex:
             self._queue.append(write)
-            write.leads = not self._taken
+            leads = write.leads = not self._taken
             self._taken = True
-        if not write.leads:
+        if not leads:  # `write.leads` may say otherwise by now: who was told to lead was woken too
             self._wait(write)
         if write.leads:
             self._lead()

@@ -102,6 +102,52 @@ def test_writes_that_queue_share_one_commit(queue):
     assert queue.commits() == 1
 
 
+def test_who_is_told_to_lead_before_waiting_for_it_is_woken_once(new_app, engine, monkeypatch):
+    app = new_app(engine)
+    with app.app_context():
+        writer = database().writer
+    committing, queued, handed_over = (threading.Event() for _ in range(3))
+    commit, mutex, outcomes = writer._lane.commit, writer._mutex, {}
+
+    def commit_when_another_queues():
+        committing.set()
+        assert queued.wait(PATIENCE)
+        commit()
+
+    class Mutex:
+        """Who comes late loses the processor just after it has queued."""
+
+        def __enter__(self):
+            mutex.acquire()
+
+        def __exit__(self, *_):
+            mutex.release()
+            if threading.current_thread().name == "late" and not queued.is_set():
+                queued.set()
+                assert handed_over.wait(PATIENCE)
+
+    monkeypatch.setattr(writer._lane, "commit", commit_when_another_queues)
+    monkeypatch.setattr(writer, "_mutex", Mutex())
+
+    def write():
+        name = threading.current_thread().name
+        with app.app_context():
+            try:
+                outcomes[name] = write_transaction(lambda: name)()
+            except BaseException as error:
+                outcomes[name] = error
+            lane().close()
+
+    threads = {name: threading.Thread(target=write, name=name) for name in ("first", "late")}
+    threads["first"].start()
+    assert committing.wait(PATIENCE)
+    threads["late"].start()
+    threads["first"].join(PATIENCE)
+    handed_over.set()
+    threads["late"].join(PATIENCE)
+    assert outcomes == {"first": "first", "late": "late"}
+
+
 def test_each_write_is_run_as_its_own_request(queue):
     """Whichever thread runs it."""
     ran = []

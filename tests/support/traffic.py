@@ -49,7 +49,9 @@ class Hand:
 
     def get(self):
         id_ = self.random.choice(self.mine)
-        assert self._request("GET", f"/{id_}").json()["nickname"] == self.acknowledged[id_]
+        found = self._request("GET", f"/{id_}").json()
+        expected = (id_, self.acknowledged[id_])
+        assert (found.get("id"), found.get("nickname")) == expected, (found, self.statuses)
 
     def list(self):
         self._request("GET", "?limit=20")
