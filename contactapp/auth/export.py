@@ -13,7 +13,7 @@ from ..audit import service as audit
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts
 from ..database import write_transaction
-from ..users.service import picture_files, show_user
+from ..users.service import picture_files, picture_token, show_user
 from .recovery import proven
 from .sessions import list_sessions
 
@@ -72,7 +72,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("README.txt", _README)
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
-        for path in picture_files(actor.user_id):
+        for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
         for name, rows in (

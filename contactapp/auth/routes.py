@@ -101,9 +101,9 @@ def log_out(query: dict[str, Any]) -> Response:
 @auth.query(Paging)
 @auth.response(200, SessionPage)
 def list_sessions(query: dict[str, Any]) -> Response:
-    """List one's own live sessions"""
+    """List one's own live sessions, the newest first"""
     who = actor()
-    found = Pager(who, "sessions", query).cut(sessions.list_sessions(who))
+    found = Pager(who, "sessions", query).cut(sessions.list_sessions(who), newest_first=True)
     return answer_page(b"sessions", found)
 
 

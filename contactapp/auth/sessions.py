@@ -29,7 +29,7 @@ _LEAF = Sql(
 _LIVE = Sql(
     "SELECT s.id, s.uid, s.sealed, s.created_at, s.last_used_at, s.expires_at FROM session s "
     "WHERE s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ? AND s.refresh_expires_at > ? "
-    "ORDER BY s.id"
+    "ORDER BY s.id DESC"
 )
 _LEAF_COLUMNS = ("refresh_jti", "refresh_issued_at", "refresh_expires_at")
 _ROTATE = Sql(
@@ -223,7 +223,7 @@ def end_others(actor: Actor) -> None:
 
 
 def list_sessions(actor: Actor) -> list[dict[str, Any]]:
-    """The user's live sessions, oldest first (schema Session)."""
+    """The user's live sessions, the newest first (schema Session)."""
     now = clock.now_ms()
     cipher = keyring().cipher(actor.key_id)
     sessions = []

@@ -176,9 +176,14 @@ def set_email(owner: Owner, email: str) -> None:
         raise _taken(error) from None
 
 
-def picture_files(user_id: int) -> list[Path]:
-    """The files of an account's picture."""
-    return avatars.files(avatars.token_of(user_id))
+def picture_token(user_id: int) -> str | None:
+    """What names an account's picture, if it has one."""
+    return avatars.token_of(user_id)
+
+
+def picture_files(token: str | None) -> list[Path]:
+    """The files of a picture."""
+    return avatars.files(token)
 
 
 def email_is_taken(email: str) -> bool:

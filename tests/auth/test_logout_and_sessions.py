@@ -109,7 +109,7 @@ def _only_one_is_alive(wire, gone, kept):
 def test_it_lists_ones_own_live_sessions(alice, bob, three):
     answer = alice.get("/auth/sessions").json
     assert (answer["total"], answer["next_cursor"]) == (3, None)
-    assert [session["is_current"] for session in answer["items"]] == [False, False, True]
+    assert [session["is_current"] for session in answer["items"]] == [True, False, False]
     assert all(session.keys() == SESSION for session in answer["items"])
     assert len({session["id"] for session in answer["items"]}) == 3
     assert len(bob.get("/auth/sessions").json["items"]) == 1
@@ -121,7 +121,7 @@ def test_a_session_tells_where_and_when_it_was_opened(app, alice, client):
     client.post(
         "/api/v1/auth/token", json=body, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.7"}
     )
-    session = alice.get("/auth/sessions").json["items"][-1]
+    session = alice.get("/auth/sessions").json["items"][0]
     assert session["user_agent"].startswith("Ada's phone ")
     assert len(session["user_agent"]) == 300
     assert session["address"] == "192.0.2.7"
@@ -136,17 +136,17 @@ def test_a_session_tells_where_and_when_it_was_opened(app, alice, client):
 def test_a_session_without_a_user_agent_is_listed_too(alice, client):
     form = {"username": alice.name, "password": "correct horse battery staple"}
     client.post("/api/v1/auth/token", data=form, headers={"User-Agent": ""})
-    assert alice.get("/auth/sessions").json["items"][-1]["user_agent"] is None
+    assert alice.get("/auth/sessions").json["items"][0]["user_agent"] is None
 
 
 # TK-6
 def test_one_session_can_be_ended_from_another(client, alice, three):
-    first, second, current = alice.get("/auth/sessions").json["items"]
+    current, second, first = alice.get("/auth/sessions").json["items"]
     assert alice.delete(f"/auth/sessions/{first['id']}").status_code == 204
     assert [status(client, tokens) for tokens in three] == [401, 200, 200]
     refused(refresh(client, three[0]), 401, "invalid_token")
     left = [session["id"] for session in alice.get("/auth/sessions").json["items"]]
-    assert left == [second["id"], current["id"]]
+    assert left == [current["id"], second["id"]]
     refused(alice.delete(f"/auth/sessions/{first['id']}"), 404, "not_found")
     assert alice.delete(f"/auth/sessions/{current['id']}").status_code == 204
     assert alice.get("/users/me").status_code == 401

@@ -54,7 +54,7 @@ def test_waits_double_over_four_processes(new_server, request, capsys, store):
             # A request that read the clock just before the one that began the wait, and was
             # counted just after it, is told the next whole second.
             (wait, _), *_ = told.most_common()
-            assert set(told) <= {wait, wait + 1}
+            assert max(told) <= wait + 1
             waits.append(wait)
             time.sleep(wait)
     assert waits == [1, 2, 4, 8, 16, 16]

@@ -1,12 +1,10 @@
 """The schema: what the models say is what the migrations make, whole or not at all."""
 
-import os
 import shutil
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import flask_migrate
 import pytest
@@ -20,7 +18,7 @@ from contactapp.config import load
 from contactapp.database import database, db
 from tests.conftest import FAST
 from tests.support.cast import Person
-from tests.support.command import finish, let_go, poised
+from tests.support.command import finish, let_go, poised, project, start
 
 NEWEST = "0004"
 WAITING = text(
@@ -116,10 +114,11 @@ def test_the_names_of_the_files_say_their_revisions():
     assert startup.revisions() == (scripts.get_current_head(), known)
 
 
-def test_only_who_migrates_imports_alembic(tmp_path):
+def test_what_few_need_is_not_imported_by_all(tmp_path):
+    """Alembic migrates, Pillow draws, psycopg speaks to PostgreSQL."""
     program = """
 import sys
-from contactapp import create_app
+from contactapp import cli, create_app
 from contactapp.config import load
 create_app(load({"INSTANCE_PATH": sys.argv[1]}, environ={}))
 print([name for name in sys.modules if name.partition(".")[0] in {"alembic", "PIL", "psycopg"}])
@@ -129,18 +128,10 @@ print([name for name in sys.modules if name.partition(".")[0] in {"alembic", "PI
 
 
 def test_developers_have_the_commands_of_flask_migrate(tmp_path):
-    flask = Path(sys.executable).with_name("flask")
-    project = Path(startup.MIGRATIONS).parent
-    environment = {**os.environ, "CONTACTAPP_INSTANCE_PATH": str(tmp_path / "instance")}
-    answer = subprocess.run(
-        [flask, "--app", "wsgi", "db", "heads"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout == f"{NEWEST} (head)\n"
+    command = (sys.executable, "-m", "flask", "--app", "wsgi", "db", "heads")
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance")}
+    code, out, err = finish(start(command, project(tmp_path), settings))
+    assert (code, out) == (0, f"{NEWEST} (head)\n"), err
 
 
 def test_upgrading_again_changes_nothing(app):

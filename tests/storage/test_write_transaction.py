@@ -231,7 +231,7 @@ def test_two_threads_that_deadlock_both_get_through(app, two):
 
     run_in_threads(app, [lambda: write(*two), lambda: write(*reversed(two))])
     assert seqs(two) == [2, 2]
-    assert 3 <= len(tries) <= 4  # where the pause was too short for a busy machine
+    assert len(tries) >= 3  # more where the pauses were too short for a busy machine
 
 
 def run_in_threads(app, calls):
