@@ -70,6 +70,7 @@ MEETINGS = {
     ("auth.attempts", "users.identity"): "an address means the same account for the counts",
     ("auth.admin_schemas", "users.schemas"): "and is checked alike",
     ("audit.service", "changes.models"): "both chains begin at the same head",
+    ("audit.verification", "changes.models"): "and are followed over the same columns",
     ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",

@@ -54,13 +54,13 @@ _KEPT_MINUTES = 8  # in which a sealer that was away finds what it missed
 _BATCH = 500
 _NEWEST = 2**62  # an id after all
 
-_CHAINED = ("id", "uid", "at", "kind", "user_id", "actor_id", "request_id", "count", "sealed_hash")
+CHAINED = ("id", "uid", "at", "kind", "user_id", "actor_id", "request_id", "count", "sealed_hash")
 _LAST = Sql("SELECT seq, head FROM audit_event WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1")
 _UNCHAINED = Sql(
-    f"SELECT {', '.join(_CHAINED)} FROM audit_event WHERE seq IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+    f"SELECT {', '.join(CHAINED)} FROM audit_event WHERE seq IS NULL ORDER BY id LIMIT ?"  # noqa: S608
 )
 _CHAIN = Sql("UPDATE audit_event SET seq = ?, head = ? WHERE id = ? AND seq IS NULL")
-_COLUMNS = (*_CHAINED[1:-1], "sealed", "sealed_hash")
+_COLUMNS = (*CHAINED[1:-1], "sealed", "sealed_hash")
 _NOTE = insert_into("audit_event", _COLUMNS, "")
 _OF_MINUTE = Sql(f"{_NOTE.qmark} ON CONFLICT (at) WHERE kind = '{UNKNOWN}' DO NOTHING")
 _EMPTY = Sql("UPDATE audit_event SET sealed = NULL WHERE user_id = ?")
@@ -149,7 +149,7 @@ def _chain_batch() -> None:
         enqueue("audit.chain")  # the others in a transaction of their own
     for row in rows:
         seq += 1
-        head = next_head(key, head, {**dict(zip(_CHAINED, row, strict=True)), "seq": seq})
+        head = next_head(key, head, {**dict(zip(CHAINED, row, strict=True)), "seq": seq})
         lane().run(_CHAIN, (seq, head, row[0]))
 
 

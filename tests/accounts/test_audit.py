@@ -133,13 +133,13 @@ def test_the_job_chains_every_event_once(own_app):
         key, head = keyring().purpose("chain"), GENESIS
         assert [row[-2] for row in rows] == [1, 2, 3]
         for row in rows:
-            content = dict(zip((*audit._CHAINED, "seq"), row[:-1], strict=True))
+            content = dict(zip((*audit.CHAINED, "seq"), row[:-1], strict=True))
             content["sealed_hash"] = bytes(content["sealed_hash"])
             head = next_head(key, head, content)
             assert bytes(row[-1]) == head
 
 
-_CHAIN = Sql(f"SELECT {', '.join(audit._CHAINED)}, seq, head FROM audit_event ORDER BY seq")
+_CHAIN = Sql(f"SELECT {', '.join(audit.CHAINED)}, seq, head FROM audit_event ORDER BY seq")
 
 
 @pytest.mark.parametrize(
