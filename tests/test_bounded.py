@@ -1,6 +1,5 @@
 """Work that is done a bounded number at a time, in a process and on a host."""
 
-import multiprocessing
 import os
 import signal
 import stat
@@ -10,6 +9,7 @@ import time
 import pytest
 
 from contactapp.bounded import Bounded, Busy, HostPlaces
+from tests.support.processes import context
 
 PATIENCE = 20
 
@@ -92,7 +92,7 @@ def hold(path, places, inside, go):
 @pytest.fixture
 def elsewhere(tmp_path):
     """Have other processes hold places in a file."""
-    context, running = multiprocessing.get_context("spawn"), []
+    running = []
 
     def start(places):
         inside, go = context.Event(), context.Event()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from contactapp.limits import Store, TableStore, open_store, table
 from contactapp.limits.redis_store import RedisStore
+from tests.support.processes import context
 
 
 @pytest.fixture(params=["table", "redis"])
@@ -41,7 +41,6 @@ def key(request: pytest.FixtureRequest) -> str:
 def held(path: Path) -> Iterator[None]:
     """Another process is in the table and does not come out."""
     TableStore(path).check()
-    context = multiprocessing.get_context("spawn")
     ready = context.Event()
     holder = context.Process(target=_hold, args=(path, ready))
     holder.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import random
 from pathlib import Path
@@ -13,6 +12,7 @@ from contactapp.config import Window
 from contactapp.limits import Store, TableStore, Verdict, open_store
 from contactapp.limits.redis_store import RedisStore
 from tests.support.limits import MINUTE, MINUTE_AND_HOUR, NOW, use_up
+from tests.support.processes import context
 
 # RL-1: exactness
 
@@ -49,7 +49,6 @@ def _in_a_process(work: Any, location: Any, key: str, start: Any, results: Any) 
 
 
 def in_four_processes(work: Any, location: tuple[str, Path], key: str) -> list[Any]:
-    context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(4), context.Queue()
     arguments = (work, location, key, start, results)
     workers = [context.Process(target=_in_a_process, args=arguments) for _ in range(4)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -20,6 +19,7 @@ from contactapp.config import Window
 from contactapp.limits import Penalty, TableStore, Verdict, table
 from contactapp.limits.table import COUNTS, Table
 from tests.support.limits import MINUTE, NOW, quota_on
+from tests.support.processes import context
 
 WIDE = (Window(10**6, 60),)
 
@@ -111,7 +111,6 @@ def test_another_process_follows_a_table_that_grew(store: TableStore, path: Path
     assert used(other, "u1") == 0
     for n in range(6000):
         store.hit(f"u{n}", WIDE, NOW)
-    context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     child = context.Process(target=_count_in_a_process, args=(path, answers))
     child.start()
@@ -254,7 +253,6 @@ def test_whatever_the_bytes_are_they_are_counts(path: Path, seed: int) -> None:
 
 def test_a_killed_process_leaves_the_table_open(store: TableStore, path: Path) -> None:
     # RL-7
-    context = multiprocessing.get_context("spawn")
     ready = context.Event()
     child = context.Process(target=_stay, args=(path, ready))
     child.start()
