@@ -23,10 +23,10 @@ _BATCH = 1000
 _LINKED = tuple(c.name for c in Change.__table__.columns if c.name not in {"sealed", "head"})
 _CHANGE_COLUMNS = (*_LINKED, "sealed", "head")
 _EVENT_COLUMNS = (*CHAINED, "seq", "sealed", "head")
-_STREAMS = Sql(
-    "SELECT s.id, s.seq, s.head, s.floor, b.id, u.id FROM stream s "
-    "LEFT JOIN book b ON b.stream_id = s.id LEFT JOIN users u ON u.stream_id = s.id "
-    "WHERE s.id > ? ORDER BY s.id LIMIT ?"
+_STREAMS = Sql("SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT ?")
+_STREAM = Sql(
+    "SELECT s.seq, s.head, s.floor, b.id, u.id FROM stream s LEFT JOIN book b "
+    "ON b.stream_id = s.id LEFT JOIN users u ON u.stream_id = s.id WHERE s.id = ?"
 )
 _CHANGES = Sql(
     f"SELECT {', '.join(_CHANGE_COLUMNS)} FROM change "  # noqa: S608
@@ -55,20 +55,27 @@ def count_chains() -> int:
 
 
 def follow_all() -> Iterator[Chain]:
-    """Every chain, one after another: each book's changes, then the audit events. Writes meanwhile
-    do no harm: changes up to a seq that was read before do not change any more."""
+    """Every chain, one after another: each book's changes, then the audit events. Each is read in
+    one state of the database, so that who writes, or erases an account, breaks none meanwhile."""
     last = 0
     while streams := lane().all(_STREAMS, (last, _BATCH)):
-        for stream_id, seq, head, floor, book_id, user_id in streams:
-            owner = f"book {book_id}" if book_id else f"data of user {user_id}"
-            yield _follow_changes(owner, stream_id, seq, head, floor)
+        for (stream_id,) in streams:
+            with lane().snapshot():
+                chain = _follow_changes(stream_id)
+            if chain is not None:
+                yield chain
         last = streams[-1][0]
     yield _follow_events()
 
 
-def _follow_changes(of: str, stream_id: int, seq: int, head: bytes, floor: int) -> Chain:
-    start = _head_at(stream_id, floor)
-    link = _Links(_LINKED, floor, start)
+def _follow_changes(stream_id: int) -> Chain | None:
+    """None where the stream was erased since."""
+    stream = lane().one(_STREAM, (stream_id,))
+    if stream is None:
+        return None
+    seq, head, floor, book_id, user_id = stream
+    of = f"book {book_id}" if book_id else f"data of user {user_id}"
+    link = _Links(_LINKED, floor, _head_at(stream_id, floor))
     while rows := lane().all(_CHANGES, (stream_id, link.seq, seq, _BATCH)):
         for row in rows:
             problem = link.follow(dict(zip(_CHANGE_COLUMNS, row, strict=True)))

@@ -146,6 +146,19 @@ def test_what_was_emptied_or_purged_breaks_nothing(story):
     assert story.broken()
 
 
+def test_an_account_that_is_erased_meanwhile_breaks_nothing(story):
+    gone = Person(story.app, "gone")
+    gone.contact(first_name="Ada")
+    with story.app.app_context():
+        following = follow_all()
+        chains = [next(following)]
+        story.ann = gone
+        story.tamper("UPDATE stream SET floor = seq WHERE id = :stream")
+        story.tamper("DELETE FROM change WHERE stream_id = :stream")
+        chains += following
+    assert [chain.broken for chain in chains] == [None] * len(chains)
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_the_command_says_whether_all_is_good(story, tmp_path):
     given = story.app.extensions["contactapp.settings"]
