@@ -27,6 +27,7 @@ from .envelope import Envelope
 from .extensions import limiter
 from .keyring import Keyring
 from .limits import Penalty, Quota, init_limiter, open_store
+from .notes.routes import notes
 from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
-    openapi.init_app(app, (auth, users, leaving, accounts, books, contacts, audit))
+    openapi.init_app(app, (auth, users, leaving, accounts, books, contacts, notes, audit))
     app.register_blueprint(pages)
     app.register_blueprint(account)
     app.register_blueprint(media)

@@ -33,3 +33,8 @@ class Actor(NamedTuple):
     key_id: int
     request_id: str
     book: Book
+
+
+def server_itself(book: Book, request_id: str) -> Actor:
+    """Who acts where a job changes a book: nobody's account, so its id is 0."""
+    return Actor(0, 0, "worker", 0, request_id, book)

@@ -34,6 +34,14 @@ class Flag(fields.Boolean):
         return value
 
 
+class BookQuery(Schema):
+    book = PlainInteger(
+        minimum=1,
+        maximum=MAX_ID,
+        metadata={"description": "An address book other than one's own."},
+    )
+
+
 class Paging(Schema):
     """Which part of a list: the one after a cursor, or so many items on."""
 

@@ -7,8 +7,9 @@ from flask import Flask
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
 from .jobs import service as jobs_service
-from .jobs.service import Effect, Job
+from .jobs.service import Effect, Job, LastWord
 from .jobs.worker import Handler, JobWorker
+from .notes import processing
 from .users import avatars
 
 MINUTE, HOUR = 60_000, 3_600_000  # ms
@@ -43,10 +44,12 @@ HANDLERS: dict[str, Handler] = {
     "mail.email_changed": mails.mail_to_old_address,
     "audit.chain": _chain,
     "account.erase": erasure.erase,
+    "note.process": processing.process,
     "avatars.sweep": _sweep,
     "database.tidy": erasure.tidy,
     "purge": _purge,
 }
+LAST_WORDS: dict[str, LastWord] = {"note.process": processing.give_up}
 PERIODS = {
     "audit.chain": MINUTE,
     "avatars.sweep": HOUR,
@@ -56,4 +59,4 @@ PERIODS = {
 
 def job_worker(app: Flask) -> JobWorker:
     """A worker for all of it."""
-    return JobWorker(app, HANDLERS, PERIODS)
+    return JobWorker(app, HANDLERS, PERIODS, LAST_WORDS)

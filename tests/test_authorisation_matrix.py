@@ -59,6 +59,21 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/notes                        401       404 200   200 200   404   401
+POST   /api/v1/notes                        401       404 201   403 201   404   401
+POST   /api/v1/notes/bulk                   401       404 200   403 200   404   401
+GET    /api/v1/notes/<id>                   401       404 200   200 200   404   401
+PUT    /api/v1/notes/<id>                   401       404 200   403 200   404   401
+PATCH  /api/v1/notes/<id>                   401       404 200   403 200   404   401
+DELETE /api/v1/notes/<id>                   401       404 204   403 204   404   401
+GET    /api/v1/contacts/<id>/notes          401       404 200   200 200   404   401
+POST   /api/v1/contacts/<id>/notes          401       404 201   403 201   404   401
+GET    /api/v1/contacts/<id>/notes/<id>     401       404 200   200 200   404   401
+PUT    /api/v1/contacts/<id>/notes/<id>     401       404 200   403 200   404   401
+PATCH  /api/v1/contacts/<id>/notes/<id>     401       404 200   403 200   404   401
+DELETE /api/v1/contacts/<id>/notes/<id>     401       404 204   403 204   404   401
+GET    /api/v1/contacts/<id>/suggestions    401       404 200   200 200   404   401
+POST   /api/v1/contacts/<id>/suggestions/accept 401   404 422   403 422   404   401
 """
 EXPECTED = {
     (line.split()[0], line.split()[1]): dict(zip(PEOPLE, map(int, line.split()[2:]), strict=True))
@@ -79,6 +94,7 @@ def people(app):
     cast = Cast(app)
     dan = cast._member("dan", "editor")
     set_user(app, dan.id, active=False)
+    set_user(app, cast.alice.id, contact_limit=10_000)
     found = {name: getattr(cast, name) for name in PEOPLE if name not in {"anonymous", "dan"}}
     return {"anonymous": None, "dan": dan, **found}
 
@@ -95,7 +111,7 @@ def body_of(method, rule, person, number):
     email, token = {"email": f"{name}@example.com"}, {"token": "none"}
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
     if rule.endswith("/users/<id>"):
-        return {"contact_limit": 100 + number} if method == "PATCH" else None
+        return {"contact_limit": 10_000 + number} if method == "PATCH" else None
     if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
         "DELETE",
         "/users/me",
@@ -113,13 +129,41 @@ def body_of(method, rule, person, number):
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
+    if "/notes" in rule or "/suggestions" in rule:
+        return body_of_note(method, rule, person, number)
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
 
 
+def body_of_note(method, rule, person, number):
+    if rule.endswith("/accept"):
+        return {"ids": ["phone-0"]}
+    if method not in {"POST", "PUT", "PATCH"}:
+        return None
+    note = {"body": f"Number {number}"}
+    if rule.endswith("/bulk"):
+        return {"operations": [{"op": "create", "note": {**note, "contact_id": NOTED[-1]}}]}
+    return {**note, "contact_id": NOTED[-1]} if rule.endswith("v1/notes") else note
+
+
+NOTED = []  # the contacts of Alice's that notes were made about
+
+
+def path_of_note(rule, alice, person):
+    contact = alice.contact()["id"]
+    NOTED.append(contact)
+    note = alice.post(f"/contacts/{contact}/notes", json={"body": "Alice's"}).json["id"]
+    start, _, rest = rule.rpartition("/notes") if "/notes" in rule else (rule, "", "")
+    book = "" if person is alice else f"?book={alice.book_id}"
+    ending = f"/notes{rest.replace('<id>', str(note))}" if "/notes" in rule else ""
+    return f"{start.replace('<id>', str(contact))}{ending}{book}"
+
+
 def path_of(rule, alice, person):
     """The address of something of Alice's that was made for this try."""
+    if "/notes" in rule or "/suggestions" in rule:
+        return path_of_note(rule, alice, person)
     if "/contacts" in rule:
         book = "" if person is alice else f"?book={alice.book_id}"
         path = rule.replace("<id>", str(alice.contact()["id"])) + book

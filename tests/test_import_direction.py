@@ -48,7 +48,7 @@ LEVELS = (
         "shapes",
         "strict_json",
     },
-    {"audit", "auth", "books", "changes", "contacts", "jobs", "pages", "users"},
+    {"audit", "auth", "books", "changes", "contacts", "jobs", "notes", "pages", "users"},
     {
         "",
         "account_commands",
@@ -74,6 +74,16 @@ MEETINGS = {
     ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
+    ("books.service", "contacts.card"): "and reads the columns that they have",
+    ("books.service", "notes.row"): "as it keeps notes",
+    ("contacts.service", "notes.finding"): "a contact is found by the words of its notes",
+    ("notes.finding", "books.view"): "which are in a view of their own",
+    ("notes.finding", "contacts.search"): "words are looked for alike",
+    ("notes.row", "contacts.search"): "in texts that are folded alike",
+    ("notes.row", "contacts.folding"): "by the same folding",
+    ("notes.schemas", "contacts.queries"): "and are asked for alike",
+    ("notes.suggestions", "contacts.search"): "two ways to write a number are one number",
+    ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",
 }
 
 # What a kind of file has no business with (design: a file's name says what it may do).

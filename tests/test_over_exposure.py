@@ -10,13 +10,15 @@ from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
 from contactapp.contacts.models import Contact
 from contactapp.database import Sql, lane
+from contactapp.notes.models import Note
 from contactapp.users.models import User
 from tests.accounts.test_avatars import picture
 from tests.contacts.test_create import FULL
+from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, User)
+TABLES = (Book, BookMember, Change, Stream, Contact, Note, User)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -116,7 +118,33 @@ def tour_of_contacts(alice):
     yield "get", one, alice.get(path)
     yield "put", one, alice.put(path, json={**FULL, "nickname": "G"})
     yield "patch", one, alice.patch(path, json={"nickname": None})
+    yield from tour_of_notes(alice, answer.json["id"])
     yield "delete", one, alice.delete(path)
+
+
+def tour_of_notes(alice, contact_id):
+    body = {"contact_id": contact_id, "body": "call +49 151 7654321"}
+    for path, shown in (
+        ("/notes", "/notes"),
+        (f"/contacts/{contact_id}/notes", "/contacts/{contact_id}/notes"),
+    ):
+        answer = alice.post(path, json=body)
+        yield "post", shown, answer
+        yield "get", shown, alice.get(f"{path}?limit=1&q=call")
+        one, name = f"{path}/{answer.json['id']}", f"{shown}/{{note_id}}"
+        work(alice.app)
+        yield "get", name, alice.get(one)
+        yield "put", name, alice.put(one, json=body)
+        yield "patch", name, alice.patch(one, json={"body": "call 0151 1234567"})
+        yield "delete", name, alice.delete(one)
+    operations = [{"op": "create", "note": body}, {"op": "delete", "id": contact_id, "note": body}]
+    yield "post", "/notes/bulk", alice.post("/notes/bulk", json={"operations": operations})
+    work(alice.app)
+    path, shown = f"/contacts/{contact_id}/suggestions", "/contacts/{contact_id}/suggestions"
+    answer = alice.get(path)
+    yield "get", shown, answer
+    ids = {"ids": [answer.json["items"][0]["id"]]}
+    yield "post", f"{shown}/accept", alice.post(f"{path}/accept", json=ids)
 
 
 @pytest.fixture

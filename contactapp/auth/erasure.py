@@ -32,6 +32,7 @@ _SHUT = Sql(
 )
 _DESTROY_KEY = Sql("UPDATE key SET wrapped = ? WHERE id = ?")
 _TAKE_BACK = Sql("DELETE FROM book_member WHERE book_id = ?")
+_SOME_NOTES = Sql("DELETE FROM note WHERE id IN (SELECT id FROM note WHERE book_id = ? LIMIT ?)")
 _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
@@ -94,8 +95,9 @@ def erase(job: Job) -> Effect | None:
     books = lane().all(_BOOKS, (user_id,))
     streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:
-        while _remove(_SOME_CONTACTS, (book_id, _BATCH)):
-            renew(job)
+        for sql in (_SOME_NOTES, _SOME_CONTACTS):
+            while _remove(sql, (book_id, _BATCH)):
+                renew(job)
     for stream_id in streams:
         _remove(_RAISE_FLOOR, (stream_id,))
         while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):

@@ -13,6 +13,7 @@ from ..audit import service as audit
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts
 from ..database import write_transaction
+from ..notes.service import export_notes
 from ..users.service import picture_files, picture_token, show_user
 from .recovery import proven
 from .sessions import list_sessions
@@ -22,6 +23,7 @@ _README = b"""Everything that contactapp knows about this account.
 
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
+notes.json     every note about them, deleted ones with deleted_at
 changes.json   what was changed in the address book, before and after
 sessions.json  where it is signed in
 audit.json     sign-ins, passwords and the like
@@ -77,6 +79,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
+            ("notes.json", export_notes(actor.user_id)),
             ("changes.json", export_changes(actor.user_id)),
             ("audit.json", audit.own_events(actor.user_id)),
         ):

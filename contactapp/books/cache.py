@@ -18,24 +18,29 @@ from ..crypto import Cipher
 from ..database import Lane, Sql
 from .view import BookView, R
 
-_COLUMNS = (
-    "c.id, c.uid, c.book_id, c.version, c.created_at, c.updated_at, c.created_by, c.updated_by, "
-    "c.sealed"
-)
-_ROWS = f"SELECT {_COLUMNS} FROM contact c WHERE c.book_id = ? AND c.deleted_at IS NULL"  # noqa: S608
 _STATE = Sql("SELECT seq, head FROM stream WHERE id = ?")
-ALL_ROWS = Sql(f"{_ROWS} ORDER BY c.id")
-ONE_ROW = Sql(f"{_ROWS} AND c.id = ?")
-# What became of a book since a view was made: its state and, row by row, the log from the view's
-# seq on, whose first row tells whether it is the view's head; contacts as they are now. One
-# statement sees one state of the database, and is one round trip.
-_SINCE = Sql(
-    f"SELECT s.seq, s.head, s.floor, k.seq, k.head, k.entity, k.entity_id, {_COLUMNS} "  # noqa: S608
-    "FROM stream s LEFT JOIN change k ON k.stream_id = s.id AND k.seq >= ? "
-    "LEFT JOIN contact c ON c.id = k.entity_id AND k.seq > ? AND k.entity = 'contact' "
-    "AND c.book_id = ? AND c.deleted_at IS NULL WHERE s.id = ?"
-)
 _TURNS = 64  # locks shared by all books: a lock per book would never be freed safely
+
+
+class Source:
+    """The table that views are made from, whose name is also its entity in the change log, and its
+    plain columns, which begin with id, uid and book_id; beside them it has `sealed`."""
+
+    def __init__(self, table: str, columns: tuple[str, ...]) -> None:
+        self.table = table
+        names = ", ".join(f"c.{name}" for name in (*columns, "sealed"))
+        rows = f"SELECT {names} FROM {table} c WHERE c.book_id = ? AND c.deleted_at IS NULL"  # noqa: S608
+        self.all_rows = Sql(f"{rows} ORDER BY c.id")
+        self.one_row = Sql(f"{rows} AND c.id = ?")
+        # What became of a book since a view was made: its state and, row by row, the log from the
+        # view's seq on, whose first row tells whether it is the view's head; rows as they are now.
+        # One statement sees one state of the database, and is one round trip.
+        self.since = Sql(
+            f"SELECT s.seq, s.head, s.floor, k.seq, k.head, k.entity, k.entity_id, {names} "  # noqa: S608
+            "FROM stream s LEFT JOIN change k ON k.stream_id = s.id AND k.seq >= ? "
+            f"LEFT JOIN {table} c ON c.id = k.entity_id AND k.seq > ? AND k.entity = '{table}' "
+            "AND c.book_id = ? AND c.deleted_at IS NULL WHERE s.id = ?"
+        )
 
 
 class ViewCache(Generic[R]):
@@ -48,11 +53,13 @@ class ViewCache(Generic[R]):
         self,
         lane: Lane,
         cipher: Callable[[int], Cipher],
+        source: Source,
         open_row: Callable[[tuple[Any, ...], bytes], R],
         capacity: int,
     ) -> None:
         self._lane = lane
         self._cipher = cipher
+        self._source = source
         self._open_row = open_row
         self._capacity = capacity
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
@@ -84,9 +91,9 @@ class ViewCache(Generic[R]):
             self._keep(book.id, view)
         return view
 
-    def open_one(self, book: Book, contact_id: int) -> R | None:
-        """One live contact's row straight from the database, for a book that is not in memory."""
-        columns = self._lane.one(ONE_ROW, (book.id, contact_id))
+    def open_one(self, book: Book, row_id: int) -> R | None:
+        """One live row straight from the database, for a book that is not in memory."""
+        columns = self._lane.one(self._source.one_row, (book.id, row_id))
         return None if columns is None else self._open(self._cipher(book.key_id), columns)
 
     def _followed(self, book: Book) -> BookView[R] | None:
@@ -99,7 +106,7 @@ class ViewCache(Generic[R]):
         old = self._views.get(book.id)
         if old is None:
             return None
-        rows = self._lane.all(_SINCE, (old.seq, old.seq, book.id, book.stream_id))
+        rows = self._lane.all(self._source.since, (old.seq, old.seq, book.id, book.stream_id))
         seq, head, floor = rows[0][:3]
         if (old.seq, old.head) == (seq, head):
             return old
@@ -107,7 +114,8 @@ class ViewCache(Generic[R]):
         if not floor <= old.seq < seq or (old.seq > 0 and known != old.head):
             return None
         cipher = self._cipher(book.key_id)
-        since = {row[6]: row[7:] for row in rows if row[3] > old.seq and row[5] == "contact"}
+        table = self._source.table
+        since = {row[6]: row[7:] for row in rows if row[3] > old.seq and row[5] == table}
         now = [self._open(cipher, columns) for columns in since.values() if columns[0] is not None]
         return old.next(seq, head, since, now)
 
@@ -116,17 +124,17 @@ class ViewCache(Generic[R]):
         cipher = self._cipher(book.key_id)
         with self._lane.snapshot():
             seq, head = self._lane.one(_STATE, (book.stream_id,))
-            rows = self._lane.all(ALL_ROWS, (book.id,))
-        open_, open_row = cipher.opener(*_place(book.id)), self._open_row
-        view = BookView.of(seq, head, [open_row(row[:8], open_(row[8], row[1])) for row in rows])
+            rows = self._lane.all(self._source.all_rows, (book.id,))
+        open_, open_row = cipher.opener(*self._place(book.id)), self._open_row
+        view = BookView.of(seq, head, [open_row(row[:-1], open_(row[-1], row[1])) for row in rows])
         self.opened += len(rows)
         return view
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:
         uid, book_id = columns[1], columns[2]
-        plaintext = cipher.open(columns[8], *_place(book_id), uid)
+        plaintext = cipher.open(columns[-1], *self._place(book_id), uid)
         self.opened += 1
-        return self._open_row(columns[:8], plaintext)
+        return self._open_row(columns[:-1], plaintext)
 
     def _keep(self, book_id: int, view: BookView[R]) -> None:
         with self._lock:
@@ -139,6 +147,5 @@ class ViewCache(Generic[R]):
                 _, dropped = self._views.popitem(last=False)
                 total -= dropped.size
 
-
-def _place(book_id: int) -> tuple[object, ...]:
-    return ("contact", "sealed", book_id)
+    def _place(self, book_id: int) -> tuple[object, ...]:
+        return (self._source.table, "sealed", book_id)

@@ -8,15 +8,17 @@ from typing import Any
 from flask import Flask, current_app
 
 from .. import clock
-from ..actor import Actor
+from ..actor import Actor, Book
 from ..bounded import Bounded, HostPlaces, usable_cores
 from ..changes.service import create_stream
 from ..config import Settings
+from ..contacts.card import Meta
 from ..contacts.row import Row
 from ..database import ConstraintViolated, Sql, database, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
-from .cache import ViewCache
+from ..notes.row import COLUMNS, NoteRow
+from .cache import Source, ViewCache
 
 _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, 'owner' FROM book b "
@@ -24,8 +26,15 @@ _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, m.role FROM book_member m "
     "JOIN book b ON b.id = m.book_id WHERE m.user_id = ? ORDER BY 1"
 )
+_BOOK = Sql(
+    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
+    "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
+)
 _PERSONAL = Sql("SELECT id FROM book WHERE owner_id = ? AND personal")
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
+
+CONTACTS = Source("contact", Meta._fields)
+NOTES = Source("note", COLUMNS)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -35,15 +44,21 @@ def init_app(app: Flask, settings: Settings) -> None:
     host = HostPlaces(settings.instance_path / "large_books.lock", max(1, usable_cores() - 1))
     waiting = max(1, settings.threads - 2)
     app.extensions["contactapp.large_books"] = Bounded(1, 5.0, waiting, host)
+    quarter = settings.view_cache_mb * 2**18
     with app.app_context():
-        app.extensions["contactapp.views"] = ViewCache(
-            database().lane, keyring().cipher, Row, settings.view_cache_mb * 2**20
-        )
+        given = database().lane, keyring().cipher
+        app.extensions["contactapp.views"] = ViewCache(*given, CONTACTS, Row, 3 * quarter)
+        app.extensions["contactapp.note_views"] = ViewCache(*given, NOTES, NoteRow, quarter)
 
 
 def views() -> ViewCache[Row]:
-    """The view cache of the current application."""
+    """The contacts of books in memory."""
     return current_app.extensions["contactapp.views"]
+
+
+def note_views() -> ViewCache[NoteRow]:
+    """The texts of their notes, read when somebody first searches in a book."""
+    return current_app.extensions["contactapp.note_views"]
 
 
 def large_books() -> Bounded:
@@ -62,6 +77,12 @@ def create_personal_book(owner_id: int) -> int:
         "created_at": clock.now_ms(),
     }
     return lane().insert("book", row)
+
+
+def book_at(book_id: int) -> Book | None:
+    """A book as its owner may use it; for jobs, which nobody asked for."""
+    row = lane().one(_BOOK, (book_id,))
+    return row and Book(*row)
 
 
 def list_books(actor: Actor) -> list[dict[str, Any]]:

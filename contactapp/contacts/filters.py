@@ -23,21 +23,31 @@ CUSTOM_ENDINGS = ("_min", "_max", "_like")
 
 class Filter(NamedTuple):
     """What a contact's value in a column, which `of` takes from its row, must be: text that has a
-    needle of each of the terms, or what passes the test."""
+    needle of each of the terms, or what passes the test. `also` are, for each term, the contacts
+    that have it elsewhere."""
 
     column: Any
     of: Callable[[Row], Any]
     terms: tuple[tuple[str, ...], ...] = ()
     test: Callable[[Any], bool] = bool
+    also: tuple[frozenset[int], ...] = ()
 
     def passing(self, values: Iterable[tuple[int, Any]]) -> list[int]:
         """The ids whose values pass."""
         if not self.terms:
             test = self.test
             return [i for i, value in values if test(value)]
+        if any(self.also):
+            return self._passing_also(list(values))
         # First what fewest are likely to have; the others are only looked for in what is left.
         for needles in sorted(self.terms, key=lambda needles: (len(needles), -len(needles[0]))):
             values = _having(values, needles)
+        return [i for i, _ in values]
+
+    def _passing_also(self, values: list[tuple[int, str]]) -> list[int]:
+        for needles, also in zip(self.terms, self.also, strict=True):
+            passing = {i for i, _ in _having(values, needles)} | also
+            values = [value for value in values if value[0] in passing]
         return [i for i, _ in values]
 
 
@@ -63,6 +73,14 @@ _HAYSTACKS = Searched("haystack", lambda row: search.haystack(row.card()), 3)
 def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
     """The filters in a parsed query; a contact must pass every one."""
     return tuple(_each(query))
+
+
+def also_in_notes(
+    where: tuple[Filter, ...], noted: tuple[frozenset[int], ...]
+) -> tuple[Filter, ...]:
+    """The filters, of which that for words passes contacts whose notes have them too."""
+    columns = {_WORDS.column, _HAYSTACKS.column}
+    return tuple(f._replace(also=noted) if f.column in columns else f for f in where)
 
 
 def searched_texts(terms: tuple[search.Term, ...]) -> Searched:

@@ -11,7 +11,7 @@ import orjson
 
 from ..books.view import BookView, Order, id_array
 from ..paging import CursorSeal
-from .filters import Filter, searched_texts
+from .filters import Filter, also_in_notes, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row
 from .search import matched_in, needles_of
@@ -66,12 +66,18 @@ class Page(NamedTuple):
 
 
 def page_of(
-    view: BookView[Row], query: Mapping[str, Any], seal: CursorSeal, *, searched: bool = False
+    view: BookView[Row],
+    query: Mapping[str, Any],
+    seal: CursorSeal,
+    *,
+    searched: bool = False,
+    noted: tuple[frozenset[int], ...] = (),
 ) -> Page:
-    """The page that the query asks for. Raises BadRequest for a cursor that is not of this list."""
+    """The page that the query asks for; `noted` are, for each word of it, the contacts that have it
+    in a note. Raises BadRequest for a cursor that is not of this list."""
     sort, limit, listing = query["sort"], query["limit"], query["listing"]
     ids: Sequence[int] = view.ids if sort == BY_ID else view.order(sort, order_by(sort)).ids
-    found = _found(view, query["where"])
+    found = _found(view, also_in_notes(query["where"], noted) if noted else query["where"])
     total = len(ids) if found is None else len(found)
     members: set[int] | None = None
     if found is not None and sort == BY_ID:
@@ -91,7 +97,10 @@ def page_of(
     if searched:
         column, of, kinds = searched_texts(query["q"])
         texts, needles = view.column(column, of), needles_of(query["q"])
-        places = lambda row: matched_in(texts[row.id], kinds, needles, row.card)  # noqa: E731
+        by_note = frozenset().union(*noted)
+        places = lambda row: (  # noqa: E731
+            matched_in(texts[row.id], kinds, needles, row.card) + ["notes"] * (row.id in by_note)
+        )
     return Page(rows, cursor, total, query.get("fields_"), places)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load
 
 from ..errors import BadRequest
-from ..incoming import MAX_ID, Problem
-from ..shapes import Paging, PlainInteger
+from ..incoming import Problem
+from ..shapes import BookQuery, Paging, PlainInteger
 from ..strict_json import has_control
 from . import search
 from .card import FIELDS, SORTABLE
@@ -25,14 +25,6 @@ _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
 )
-
-
-class BookQuery(Schema):
-    book = PlainInteger(
-        minimum=1,
-        maximum=MAX_ID,
-        metadata={"description": "An address book other than one's own."},
-    )
 
 
 class Names(fields.String):

@@ -18,8 +18,9 @@ from ..answers import (
 )
 from ..http import Blueprint, actor, versioned
 from ..paging import next_link
+from ..shapes import BookQuery
 from . import service
-from .queries import BookQuery, ListQuery, SearchQuery
+from .queries import ListQuery, SearchQuery
 from .schemas import Contact, ContactInput, ContactPage, ContactPatch, SearchPage
 
 contacts = Blueprint("contacts", __name__, description="The contacts of an address book")

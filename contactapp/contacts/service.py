@@ -10,17 +10,19 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..actor import Actor, Book
-from ..books.service import large_books, views
+from ..books.service import large_books, note_views, views
 from ..changes.service import ChangeLog
 from ..clock import rfc3339
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
+from ..notes.finding import contacts_noted
 from ..paging import CursorSeal
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .listing import BY_ID, Page, page_of
+from .row import Row
 
 LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
 
@@ -30,6 +32,7 @@ _FIND = Sql(
     f"SELECT {', '.join(Meta._fields)}, sealed FROM contact "  # noqa: S608
     "WHERE book_id = ? AND id = ? AND deleted_at IS NULL"
 )
+_LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
 _EXPORTED = Sql(
     f"SELECT b.id, b.key_id, c.deleted_at, {', '.join(f'c.{n}' for n in Meta._fields)}, c.sealed "  # noqa: S608
@@ -66,17 +69,38 @@ def list_contacts(
     seal = CursorSeal(actor.user_id, actor.book.id)
     sort = query["sort"]
     looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
-    with large_books().place() if looked_through and len(view) > LARGE else nullcontext():
-        return view.head, page_of(view, query, seal, searched=searched)
+    notes = note_views().current(actor.book) if "q" in query else ()
+    large = looked_through and len(view) + len(notes) > LARGE
+    with large_books().place() if large else nullcontext():
+        noted = contacts_noted(notes, query["q"]) if notes else ()
+        return view.head, page_of(view, query, seal, searched=searched, noted=noted)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. A book that is not in memory is not loaded for it."""
+    """A live contact's version and JSON. Raises NotFound."""
+    row = _row(actor, contact_id)
+    return row.version, row.body
+
+
+def _row(actor: Actor, contact_id: int) -> Row:
+    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row.version, row.body
+    return row
+
+
+def read_card(actor: Actor, contact_id: int) -> tuple[int, dict[str, Any]]:
+    """A live contact's version and what is filled. Raises NotFound."""
+    row = _row(actor, contact_id)
+    return row.version, row.card()
+
+
+def require_contact(book: Book, contact_id: int) -> None:
+    """Raise NotFound where the book has no such live contact."""
+    if lane().one(_LIVE, (book.id, contact_id)) is None:
+        raise NotFound()
 
 
 def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:

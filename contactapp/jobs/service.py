@@ -86,6 +86,10 @@ class Listed(NamedTuple):
     created_at: int
 
 
+# What a job that is given up leaves in the database.
+LastWord = Callable[[Job], None]
+
+
 class LeaseLost(Exception):
     """Somebody else has the job by now, or it is gone."""
 
@@ -141,12 +145,14 @@ def finish(job: Job, effect: Effect | None = None) -> None:
 
 
 @write_transaction
-def fail(job: Job, error: BaseException) -> bool:
-    """Put a job back with a pause that doubles, or among the dead after the last attempt; whether
-    it is dead. Periodic ones never die. Raises LeaseLost."""
+def fail(job: Job, error: BaseException, last_word: LastWord | None = None) -> bool:
+    """Put a job back with a pause that doubles, or among the dead after the last attempt, together
+    with its `last_word`; whether it is dead. Periodic ones never die. Raises LeaseLost."""
     dead = job.attempts >= ATTEMPTS and job.period is None
     at = clock.now_ms() + pause_ms(job.attempts)
     _settle(job, "dead" if dead else "pending", job.attempts, at, type(error).__name__[:100])
+    if dead and last_word is not None:
+        last_word(job)
     return dead
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 
 from . import service
-from .service import ATTEMPTS, Effect, Job, LeaseLost
+from .service import ATTEMPTS, Effect, Job, LastWord, LeaseLost
 
 log = logging.getLogger("contactapp")
 
@@ -28,12 +28,17 @@ class JobWorker:
     """Does the jobs of these kinds until it is stopped."""
 
     def __init__(
-        self, app: Flask, handlers: Mapping[str, Handler], periods: Mapping[str, int]
+        self,
+        app: Flask,
+        handlers: Mapping[str, Handler],
+        periods: Mapping[str, int],
+        last_words: Mapping[str, LastWord] | None = None,
     ) -> None:
         self.uid = uuid.uuid4().hex
         self._app = app
         self._handlers = handlers
         self._periods = dict(periods)
+        self._last_words = last_words or {}
         self._stopping = threading.Event()
         self._turn = threading.Lock()  # one thread asks for work at a time
 
@@ -81,7 +86,7 @@ class JobWorker:
         except LeaseLost:
             log.warning("job %d (%s) took longer than its lease", job.id, job.kind)
         except Exception as error:  # whatever it is, the job is tried again and others go on
-            dead = service.fail(job, error)
+            dead = service.fail(job, error, self._last_words.get(job.kind))
             log.log(
                 logging.ERROR if dead else logging.WARNING,
                 "job %d (%s) failed, attempt %d of %d: %s%s",

@@ -27,6 +27,8 @@ def fill(person, mark):
     person.patch("/users/me", json={"full_name": f"{mark} name", "gender": f"{mark} gender"})
     contact = person.contact(**{**FULL, "first_name": f"{mark}-first", "company": f"{mark}-co"})
     person.patch(f"/contacts/{contact['id']}", json={"nickname": f"{mark}-nick"})
+    note = person.post(f"/contacts/{contact['id']}/notes", json={"body": f"{mark}-note"}).json
+    person.patch(f"/notes/{note['id']}", json={"body": f"{mark}-text"})
     gone = person.contact(first_name=f"{mark}-trash")
     person.delete(f"/contacts/{gone['id']}")
     put(person, picture())
@@ -53,14 +55,18 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    for part in ("name", "gender", "first", "co", "nick", "trash", "agent"):
+    for part in ("name", "gender", "first", "co", "nick", "note", "text", "trash", "agent"):
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
     contacts = json.loads(found["contacts.json"])
     assert [bool(c.get("deleted_at")) for c in contacts] == [False, True]
     assert contacts[0]["nickname"] == f"{MARK}-nick"
     changes = json.loads(found["changes.json"])
-    assert [change["op"] for change in changes] == ["create", "update", "create", "delete"]
+    told = [f"{change['op']} {change['entity']}" for change in changes]
+    assert told[:4] == ["create contact", "update contact", "create note", "update note"]
+    assert told[4:] == ["create contact", "delete contact"]
+    [note] = json.loads(found["notes.json"])
+    assert (note["body"], note["author"]) == (f"{MARK}-text", alice.id)
     assert json.loads(found["profile.json"])["email"] == alice.email
     assert {"avatar/64.webp", "avatar/256.webp", "avatar/512.webp"} <= set(found)
     assert len(json.loads(found["sessions.json"])) == 2
@@ -154,7 +160,8 @@ def test_nothing_is_left(leaving, method, path):
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
-    assert count(app, "SELECT count(*) FROM contact WHERE book_id = ?", alice.book_id) == 0
+    for table in ("contact", "note"):
+        assert count(app, f"SELECT count(*) FROM {table} WHERE book_id = ?", alice.book_id) == 0
     sealed = "SELECT count(*) FROM audit_event WHERE user_id = ? AND sealed IS NOT NULL"
     assert count(app, sealed, alice.id) == 0
     assert count(app, "SELECT count(*) FROM key WHERE purpose IS NULL") == 2 * 2  # Bob's, Carol's
@@ -174,14 +181,15 @@ def test_the_files_hold_nothing_that_opens(leaving):
     fill(alice, MARK)
     with app.app_context():
         blobs = [bytes(row[0]) for row in lane().all(_WRAPPED, (alice.id,))]
-        blobs += [bytes(row[0]) for row in lane().all(_SEALED, (alice.book_id,))]
+        for sql in (_SEALED, _NOTES):
+            blobs += [bytes(row[0]) for row in lane().all(sql, (alice.book_id,))]
         sqlite = database().is_sqlite
         path = database().engine.url.database
     alice.delete("/users/me", json={"password": PASSWORD})
     work(app)
     if not sqlite:
         with app.app_context(), database().engine.connect() as connection:
-            for table in ("key", "contact", "change", "users"):
+            for table in ("key", "contact", "note", "change", "users"):
                 rows = connection.execute(text(f"SELECT * FROM {table}")).all()
                 held = b"".join(bytes(v) for row in rows for v in row if isinstance(v, bytes))
                 assert not any(blob in held for blob in blobs), table
@@ -198,6 +206,7 @@ def test_the_files_hold_nothing_that_opens(leaving):
 
 
 _WRAPPED = Sql("SELECT k.wrapped FROM key k JOIN users u ON u.key_id = k.id WHERE u.id = ?")
+_NOTES = Sql("SELECT sealed FROM note WHERE book_id = ?")
 _SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
 

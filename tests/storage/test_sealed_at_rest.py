@@ -87,6 +87,10 @@ class Traffic:
             ids.append(answer.json()["id"])
         assert self.ask("PUT", f"/contacts/{ids[0]}", json={"first_name": mark("put")}).ok
         assert self.ask("PATCH", f"/contacts/{ids[1]}", json={"nickname": mark("patched")}).ok
+        note = {"contact_id": ids[0], "body": f"{mark('note')} #{mark('tag')}"}
+        made = self.ask("POST", "/notes", json=note).json()
+        assert self.ask("PATCH", f"/notes/{made['id']}", json={"text": mark("changed")}).ok
+        self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
         self.answers.append(self.ask("GET", f"/contacts/{ids[0]}").text)
 
@@ -171,7 +175,17 @@ def test_every_marker_comes_back_through_the_api(traffic):
     words = {word for word in sent if isinstance(word, str) and "Zq9vXw7k" in word}
     assert len(words) > 12
     assert {word for word in words if word not in shown} == set()
-    for name in ("account", "later", "gender", "agent", "renamed", "put", "patched"):
+    for name in (
+        "account",
+        "later",
+        "gender",
+        "agent",
+        "renamed",
+        "put",
+        "patched",
+        "note",
+        "changed",
+    ):
         assert mark(name) in shown, name
 
 

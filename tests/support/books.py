@@ -11,7 +11,7 @@ from benchmarks.people import card
 from contactapp import clock
 from contactapp.actor import Book
 from contactapp.books.cache import ViewCache
-from contactapp.books.service import views
+from contactapp.books.service import CONTACTS, views
 from contactapp.contacts.card import Meta
 from contactapp.contacts.row import Row
 from contactapp.database import Sql, database, lane, write_transaction
@@ -57,7 +57,7 @@ def book_of(person):
 
 def cache(capacity=AMPLE):
     """A cold cache over the current application's database."""
-    return ViewCache(database().lane, keyring().cipher, Row, capacity)
+    return ViewCache(database().lane, keyring().cipher, CONTACTS, Row, capacity)
 
 
 def firsts(view):

@@ -21,11 +21,14 @@ _BOOKS = Sql(
 )
 _CHANGES = Sql(f"SELECT {_CHAINED}, sealed, head FROM change WHERE stream_id = ? ORDER BY seq")
 _ROWS = Sql("SELECT id, uid, version, sealed, deleted_at FROM contact WHERE book_id = ?")
+_NOTES = Sql(
+    "SELECT id, uid, version, contact_id, sealed, deleted_at, status FROM note WHERE book_id = ?"
+)
 _COUNT = Sql("SELECT contact_count FROM users WHERE id = ?")
 
 
 def read_ledger(app):
-    """Check every book, and return the live cards: {book id: {contact id: card}}."""
+    """Check every book with its notes, and return the live cards: {book id: {contact id: card}}."""
     with app.app_context():
         if database().is_sqlite:
             assert lane().one(Sql("PRAGMA integrity_check")) == ("ok",)
@@ -35,7 +38,9 @@ def read_ledger(app):
 
 def _checked(book_id, owner_id, key_id, stream_id, seq, head):
     cipher = keyring().cipher(key_id)
-    told = _story(cipher, stream_id, seq, head)
+    story = _story(cipher, stream_id, seq, head)
+    told = {id_: row for (entity, id_), row in story.items() if entity == "contact"}
+    _check_notes(cipher, book_id, {k[1]: row for k, row in story.items() if k[0] == "note"})
     live, trash = {}, set()
     for id_, uid, version, sealed, deleted_at in lane().all(_ROWS, (book_id,)):
         card = orjson.loads(cipher.open(sealed, "contact", "sealed", book_id, uid))
@@ -49,8 +54,20 @@ def _checked(book_id, owner_id, key_id, stream_id, seq, head):
     return {id_: card for id_, (_, card) in live.items()}
 
 
+def _check_notes(cipher, book_id, told):
+    """The rows of notes are what the log tells, and each processed once a text."""
+    found = {}
+    for id_, uid, version, contact_id, sealed, deleted_at, status in lane().all(_NOTES, (book_id,)):
+        text = orjson.loads(cipher.open(sealed, "note", "sealed", book_id, uid))
+        card = {"body": text["body"], "contact_id": contact_id}
+        found[id_] = (version, None if deleted_at is not None else card)
+        assert deleted_at is not None or (status == "processed") == told[id_][2], (id_, status)
+    assert found == {id_: row[:2] for id_, row in told.items()}
+
+
 def _story(cipher, stream_id, seq, head):
-    """{contact id: (version, card or None when trashed)} as the change log has it."""
+    """{(entity, id): (version, fields or None when deleted, whether its last text was processed)}
+    as the change log has it."""
     names = _CHAINED.split(", ")
     previous, told = GENESIS, {}
     changes = lane().all(_CHANGES, (stream_id,))
@@ -61,8 +78,16 @@ def _story(cipher, stream_id, seq, head):
         previous = next_head(keyring().purpose("chain"), previous, row)
         assert previous == head_here
         opened = orjson.loads(cipher.open(sealed, "change", "sealed", stream_id, row["seq"]))
-        known = told.get(row["entity_id"], (0, None))
+        key = (row["entity"], row["entity_id"])
+        known = told.get(key, (0, None, False))
+        if row["op"] == "process":
+            assert (row["version"], known[2]) == (known[0], False), row
+            told[key] = (*known[:2], True)
+            continue
         assert (row["version"], opened["before"]) == (known[0] + 1, known[1])
-        told[row["entity_id"]] = (row["version"], opened["after"])
+        same_text = (
+            known[1] and opened["after"] and known[1].get("body") == opened["after"].get("body")
+        )
+        told[key] = (row["version"], opened["after"], bool(same_text and known[2]))
     assert previous == head
     return told

@@ -1,0 +1,125 @@
+"""Many operations on notes in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..actor import Actor, Book
+from ..changes.service import ChangeLog
+from ..database import write_transaction
+from ..errors import AppError, FieldError, InvalidFields
+from ..incoming import loaded
+from . import service
+from .schemas import NoteInput, NotePatch, Operation
+
+_OPERATION, _INPUT, _PATCH = Operation(), NoteInput(), NotePatch()
+_WHERE = {"not_found": "/id", "version_mismatch": "/version"}
+
+
+class Item(NamedTuple):
+    """One operation, checked: `error` is what is wrong with it, if anything."""
+
+    op: str
+    note_id: int
+    versions: tuple[int, ...] | None
+    fields: dict[str, Any]
+    error: AppError | None
+
+
+class _Undone(Exception):
+    """Carries the answer out of a transaction that must not be kept."""
+
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        self.items = items
+        super().__init__()
+
+
+def run_bulk(
+    actor: Actor, book: Book, operations: list[dict[str, Any]], *, atomic: bool, dry_run: bool
+) -> list[dict[str, Any]]:
+    """Do the operations in their order; what became of each. Raises InvalidFields where one of an
+    `atomic` call cannot be done, naming all of those; then none is."""
+    checked = [_checked(operation) for operation in operations]
+    try:
+        return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
+    except _Undone as undone:
+        return undone.items
+
+
+@write_transaction
+def _run(
+    actor: Actor, book: Book, checked: list[Item], *, atomic: bool, dry_run: bool
+) -> list[dict[str, Any]]:
+    log = ChangeLog(actor, book)
+    done = [_done(log, actor, book, item) for item in checked]
+    failed = [(i, error) for i, error in enumerate(done) if isinstance(error, AppError)]
+    if atomic and failed:
+        raise InvalidFields(errors=[e for i, error in failed for e in _field_errors(i, error)])
+    items = [
+        _shown(i, item.op, result)
+        for i, (item, result) in enumerate(zip(checked, done, strict=True))
+    ]
+    if dry_run:
+        raise _Undone(items)
+    return items
+
+
+def _checked(operation: dict[str, Any]) -> Item:
+    try:
+        data = loaded(_OPERATION, operation)
+        fields: dict[str, Any] = {}
+        if "note" in data:
+            fields = _within("/note", data["op"], data["note"])
+    except AppError as error:
+        return Item("", 0, None, {}, error)
+    versions = (data["version"],) if "version" in data else None
+    return Item(data["op"], data.get("id", 0), versions, fields, None)
+
+
+def _within(pointer: str, op: str, note: dict[str, Any]) -> dict[str, Any]:
+    """The note of an operation, checked. Raises InvalidFields that point into it."""
+    try:
+        fields = loaded(_INPUT if op == "create" else _PATCH, note)
+    except InvalidFields as error:
+        moved = [e._replace(pointer=pointer + e.pointer) for e in error.errors]
+        raise InvalidFields(errors=moved) from None
+    if op == "create" and "contact_id" not in fields:
+        raise InvalidFields.one(f"{pointer}/contact_id", "required", "Whose note is it?")
+    return fields
+
+
+def _done(log: ChangeLog, actor: Actor, book: Book, item: Item) -> service.Stored | AppError | None:
+    """What an operation made, or why it was not done; each one refuses before it writes."""
+    if item.error is not None:
+        return item.error
+    try:
+        if item.op == "create":
+            return service.create(log, actor, book, item.fields["contact_id"], item.fields["body"])
+        found = service.find(log, book, item.note_id, item.versions)
+        if item.op == "update":
+            return service.change(log, actor, book, found, item.fields)
+        service.delete(log, actor, book, found)
+        return None
+    except AppError as error:
+        if item.fields and error.errors:  # about a member of the note
+            error.errors = [e._replace(pointer=f"/note{e.pointer}") for e in error.errors]
+        return error
+
+
+def _shown(index: int, op: str, result: service.Stored | AppError | None) -> dict[str, Any]:
+    if isinstance(result, AppError):
+        about = {"code": result.code, "detail": result.detail}
+        errors = [error._asdict() for error in result.errors]
+        failure = {"status": result.status, **about, "errors": errors}
+        return {"index": index, "status": result.status, "error": failure}
+    if result is None:
+        return {"index": index, "status": 204, "note": None}
+    return {"index": index, "status": 201 if op == "create" else 200, "note": result.shown()}
+
+
+def _field_errors(index: int, error: AppError) -> list[FieldError]:
+    start = f"/operations/{index}"
+    if error.errors:
+        return [e._replace(pointer=start + e.pointer) for e in error.errors]
+    where = _WHERE.get(error.code, "")
+    return [FieldError(start + where, error.code, error.detail)]
