@@ -191,7 +191,8 @@ def run(plan: Plan, command: str, progress: Progress) -> table.Results:
             samples = measure_all(field, plan, progress)
             for name, found in field.seeded.items():
                 others += other.interference(found)
-                others += other.views(found, plan.big) if is_ours(name) else []
+                if is_ours(name):
+                    others += other.views(found, plan.big) + other.notes(found)
                 progress.say(f"other figures of {name}")
             about = machine.facts(command, plan.told(), postgres)
             about["big book"] = f"{plan.big} contacts"

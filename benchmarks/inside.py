@@ -2,14 +2,14 @@
 
 `durability`; `view BOOK`, the time of a cold view and its bytes per contact; `query BOOK`, the
 slowest of some queries on a warm view;
-`refresh BOOK URL CONTACT TOKEN`, the time to follow a write of the running server.
+`refresh BOOK URL CONTACT TOKEN`, the time to follow a write of the running server; `note BOOK`, the
+times of creating a contact and a note, in turns.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-import statistics
 import sys
 import time
 import tracemalloc
@@ -20,14 +20,19 @@ import requests
 from flask import Flask
 
 from contactapp import create_app
-from contactapp.actor import Book
-from contactapp.answers import CursorSeal
+from contactapp.actor import Actor, Book
 from contactapp.books.service import views
 from contactapp.config import load
 from contactapp.contacts.listing import page_of
 from contactapp.contacts.queries import ListQuery
+from contactapp.contacts.service import create_contact
 from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.incoming import parsed_query
+from contactapp.notes.service import create_note
+from contactapp.paging import CursorSeal
+
+from .people import TEXT, card
+from .samples import undisturbed
 
 _BOOK = Sql(
     "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
@@ -48,12 +53,8 @@ QUERIES = (
 )
 TIMES = 24
 WRITES = 40
+FEW = 10
 PAUSE = 0.1  # seconds; what disturbs comes in spells
-
-
-def undisturbed(taken: list[float]) -> float:
-    """The lower quartile: what else runs on the machine only ever adds to a time."""
-    return statistics.quantiles(taken, n=4)[0]
 
 
 def durability() -> dict[str, str]:
@@ -140,6 +141,25 @@ def refresh_seconds(book_id: int, url: str, contact: str, token: str) -> float:
     return undisturbed(taken)
 
 
+def created_seconds(book_id: int) -> dict[str, list[float]]:
+    """The times of creating contacts and notes, a few of each in turns."""
+    book = _book(book_id)
+    actor = Actor(book.owner_id, 0, "user", 0, "bench", book)
+    about = create_contact(actor, book, card(0)).meta.id
+    taken: dict[str, list[float]] = {"contact": [], "note": []}
+    for _ in range(TIMES):
+        time.sleep(PAUSE)
+        start = time.perf_counter()
+        for number in range(FEW):
+            create_contact(actor, book, card(number))
+        between = time.perf_counter()
+        for number in range(FEW):
+            create_note(actor, book, about, f"Met at the conference. {TEXT} {number}")
+        taken["contact"].append((between - start) / FEW)
+        taken["note"].append((time.perf_counter() - between) / FEW)
+    return taken
+
+
 def main(figure: str, *arguments: str) -> dict[str, Any]:
     """The figure asked for."""
     app = create_app(load())
@@ -152,6 +172,8 @@ def main(figure: str, *arguments: str) -> dict[str, Any]:
     with app.app_context():
         if figure == "refresh":
             return {"refresh": refresh_seconds(int(arguments[0]), *arguments[1:])}
+        if figure == "note":
+            return created_seconds(int(arguments[0]))
         return durability()
 
 

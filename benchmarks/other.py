@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import statistics
+import time
 from typing import NamedTuple
 
 import requests
 
 from . import load
 from .field import is_ours
+from .people import TEXT
 from .proofs import inside
+from .samples import undisturbed
 from .seed import Seeded
 from .servers import Server
 
 SIGNERS = 4
 TURNS, TURN_SECONDS = 5, 1.5
 MIB = 2**20
+NOTES, CHANGES = 2000, 100
 
 
 class Figure(NamedTuple):
@@ -65,6 +69,55 @@ def views(seeded: Seeded, big: int) -> list[Figure]:
                f"{slowest:.2f} ms: `{query['query']}`", "≤ 5 ms", slowest <= 5),
         Figure(name, "memory per cached contact", f"{size:.2f} kB", "≤ 2.5 kB", size <= 2.5),
     ]  # fmt: skip
+
+
+def notes(seeded: Seeded) -> list[Figure]:
+    """What creating a note costs beside a contact, how many a second the job worker reads, and how
+    long a page of changes takes."""
+    name, book = seeded.server.name, str(seeded.books["writer"])
+    taken = inside(seeded.server, "note", book)
+    pairs = zip(taken["note"], taken["contact"], strict=True)
+    dearer = statistics.median(note / contact for note, contact in pairs)
+    each = statistics.median(taken["note"]) * 1e3
+    with requests.Session() as http:
+        http.headers.update(seeded.requests["create"].headers)
+        rate = _processed(http, f"{seeded.server.url}/api/v1")
+        page = _page_of_changes(http, f"{seeded.server.url}/api/v1") * 1e3
+    rates = ("≥ 300 /s", rate >= 300) if name.endswith("sqlite") else ("", None)
+    return [
+        Figure(name, "creating a note to creating a contact",
+               f"{dearer:.2f} × ({each:.2f} ms)", "≤ 1.3 ×", dearer <= 1.3),
+        Figure(name, "notes read by the job worker", f"{rate:.0f} /s", *rates),
+        Figure(name, f"page of {CHANGES} changes, with its request",
+               f"{page:.2f} ms", "≤ 3 ms", page <= 3),
+    ]  # fmt: skip
+
+
+def _processed(http: requests.Session, url: str) -> float:
+    """Notes a second, from when they are there to when none is pending."""
+    contact = http.get(f"{url}/contacts?limit=1", timeout=30).json()["items"][0]["id"]
+    one = {"op": "create", "note": {"contact_id": contact, "body": TEXT}}
+    for _ in range(NOTES // 1000):
+        made = http.post(f"{url}/notes/bulk", json={"operations": [one] * 1000}, timeout=60)
+        made.raise_for_status()
+    pending = f"{url}/notes?processing_status=pending&limit=1"
+    start, first = time.monotonic(), http.get(pending, timeout=30).json()["total"]
+    for _ in range(2400):
+        if http.get(pending, timeout=30).json()["total"] == 0:
+            return first / (time.monotonic() - start)
+        time.sleep(0.05)
+    raise SystemExit("the job worker does not get done")
+
+
+def _page_of_changes(http: requests.Session, url: str) -> float:
+    """Seconds of a request for a full page."""
+    taken = []
+    for _ in range(40):
+        start = time.perf_counter()
+        answer = http.get(f"{url}/changes?limit={CHANGES}", timeout=30)
+        taken.append(time.perf_counter() - start)
+        assert len(answer.json()["items"]) == CHANGES
+    return undisturbed(taken)
 
 
 def interference(seeded: Seeded) -> list[Figure]:

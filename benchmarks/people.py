@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 PASSWORD = "measure me twice"
+TEXT = "Call +49 151 1234567 or write to anna@example.org before 2026-12-24."  # of a note
 _GIVEN = (
     "Anna", "José", "Zoë", "Łukasz", "Maria", "Søren", "Иван", "Chloé", "Noah", "Ayşe", "Björn",
     "Grace", "Nguyễn", "Olivia", "Renée", "Tomáš", "Ewa", "Daniel", "Ελένη", "Yuki", "Fatima",

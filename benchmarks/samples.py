@@ -11,6 +11,11 @@ from .rows import JUDGED, Row
 CEILING = "ceiling"
 
 
+def undisturbed(taken: list[float]) -> float:
+    """The lower quartile: what else runs on the machine only ever adds to a time."""
+    return statistics.quantiles(taken, n=4)[0]
+
+
 class Sample(NamedTuple):
     """One round of one request on one server; CPU in µs per answered request."""
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from benchmarks import load, plot, table
+from benchmarks import inside, load, plot, table
 from benchmarks.bench import FULL
 from benchmarks.field import ENGINES
 from benchmarks.load import Request
@@ -14,6 +14,7 @@ from benchmarks.other import Figure
 from benchmarks.rows import BY_KEY, ROWS, chosen
 from benchmarks.samples import CEILING, Sample, Samples, ratio, verdicts
 from benchmarks.servers import HERE
+from tests.support.cast import Person
 
 
 def samples_of(*rounds, key="list", connections=16):
@@ -85,6 +86,19 @@ def test_the_bundled_client_counts_what_a_server_answers(live_server):
     refused = load.bundled(live_server.port, Request("GET", "/api/v1/contacts", {}), 1, 0.1)
     assert refused.good == 0
     assert refused.refused > 0
+
+
+def test_the_figures_from_inside_a_process_are_told(app, engine, monkeypatch):
+    """Of a small book and few tries: whether they come, not what they are."""
+    for name, value in {"TIMES": 2, "FEW": 2, "PAUSE": 0}.items():
+        monkeypatch.setattr(inside, name, value)
+    book = Person(app, "bench").book_id
+    with app.app_context():
+        assert set(inside.durability()) == {"write", "read"}
+        assert {len(times) for times in inside.created_seconds(book).values()} == {2}
+    assert inside.bytes_per_contact(app, book) > 0
+    assert inside.cold_seconds(app, book) > 0
+    assert inside.slowest_query(app, book)["seconds"] > 0
 
 
 @pytest.fixture(scope="module")
