@@ -25,6 +25,7 @@ from .crypto import derive
 from .database import database, init_database
 from .envelope import Envelope
 from .extensions import limiter
+from .feeds.routes import feeds
 from .keyring import Keyring
 from .limits import Penalty, Quota, init_limiter, open_store
 from .notes.routes import notes
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
-    openapi.init_app(app, (auth, users, leaving, accounts, books, contacts, notes, audit))
+    slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, audit)
+    openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)
     app.register_blueprint(media)

@@ -53,6 +53,7 @@ CODES: dict[str, Code] = {
     "email_not_verified": Code(403, "E-mail not verified", "The address must be confirmed first, by the link or the code that was mailed."),
     "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
     "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),
+    "feed_limit_reached": Code(403, "Feed limit reached", "The account's limit of calendar feeds is used up; delete one first."),
     "not_found": Code(404, "Not found", "There is nothing here, or it belongs to somebody else."),
     "method_not_allowed": Code(405, "Method not allowed", "The route exists, but not with this method."),
     "conflict": Code(409, "Conflict", "The request does not go with the present state."),

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, inspect
 from contactapp import triggers
 from contactapp.extensions import db
 
-for _slice in ("audit", "auth", "books", "changes", "contacts", "jobs", "notes", "users"):
+_SLICES = ("audit", "auth", "books", "changes", "contacts", "feeds", "jobs", "notes", "users")
+for _slice in _SLICES:
     import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 

@@ -1,6 +1,7 @@
 """Who may do what: every route and method of the URL map, tried by everybody."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,6 +53,10 @@ GET    /api/v1/users/<id>                   401       403 403   403 403   200   
 PATCH  /api/v1/users/<id>                   401       403 403   403 403   200   401
 GET    /api/v1/audit                        401       200 200   200 200   200   401
 GET    /api/v1/books                        401       200 200   200 200   200   401
+GET    /api/v1/feeds                        401       200 200   200 200   200   401
+POST   /api/v1/feeds                        401       404 201   201 201   404   401
+DELETE /api/v1/feeds/<id>                   401       404 404   404 204   404   401
+GET    /api/v1/feeds/<token>.ics            200       200 200   200 200   200   200
 GET    /api/v1/contacts                     401       404 200   200 200   404   401
 POST   /api/v1/contacts                     401       404 201   403 201   404   401
 GET    /api/v1/contacts/search              401       404 200   200 200   404   401
@@ -126,6 +131,7 @@ def body_of(method, rule, person, number):
         "/password/change": guess,
         "/email/change": {**email, "password": "a guess"},
         "/email/confirm": token,
+        "/feeds": {"kind": "birthdays"},
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
@@ -160,7 +166,7 @@ def path_of_note(rule, alice, person):
     return f"{start.replace('<id>', str(contact))}{ending}{book}"
 
 
-def path_of(rule, alice, person):
+def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
@@ -168,6 +174,8 @@ def path_of(rule, alice, person):
         book = "" if person is alice else f"?book={alice.book_id}"
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
+    if "/feeds" in rule:
+        return path_of_feed(method, rule, alice, person)
     if rule.endswith("/users/<id>"):
         return rule.replace("<id>", str(alice.id))
     if "<id>" in rule:
@@ -186,11 +194,21 @@ def path_of(rule, alice, person):
     return rule
 
 
+def path_of_feed(method, rule, alice, person):
+    if rule.endswith("/feeds"):
+        return f"{rule}?book={alice.book_id}" if method == "POST" else rule
+    found = alice.get("/feeds").json["items"]
+    feed = found[0] if found else alice.post("/feeds", json={"kind": "birthdays"}).json
+    if "<token>" in rule:
+        return urlsplit(feed["url"]).path
+    return rule.replace("<id>", str(feed["id"]))
+
+
 def ask(people, name, method, rule, number=0):
     """The answer that this person gets."""
     person, alice = people[name], people["alice"]
     bearer = {"Authorization": f"Bearer {person.access}"} if person else {}
-    client, path = alice.app.test_client(), path_of(rule, alice, person)
+    client, path = alice.app.test_client(), path_of(method, rule, alice, person)
     body = body_of(method, rule, person, number)
     sent = {"data" if rule.startswith("/account/") else "json": body}
     if rule.endswith("/avatar"):

@@ -48,7 +48,20 @@ LEVELS = (
         "shapes",
         "strict_json",
     },
-    {"audit", "auth", "books", "changes", "contacts", "jobs", "notes", "pages", "users"},
+    set(
+        [
+            "audit",
+            "auth",
+            "books",
+            "changes",
+            "contacts",
+            "feeds",
+            "jobs",
+            "notes",
+            "pages",
+            "users",
+        ]
+    ),
     {
         "",
         "account_commands",
@@ -84,6 +97,9 @@ MEETINGS = {
     ("notes.schemas", "contacts.queries"): "and are asked for alike",
     ("notes.suggestions", "contacts.search"): "two ways to write a number are one number",
     ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",
+    ("feeds.service", "books.view"): "and so is a calendar",
+    ("feeds.service", "contacts.row"): "from the rows that it keeps",
+    ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
 }
 
 # What a kind of file has no business with (design: a file's name says what it may do).

@@ -42,6 +42,8 @@ KINDS = {
     "profile_changed": "names of the changed fields",
     "avatar_changed": "a picture was set or removed",
     "exported": "everything was downloaded",
+    "feed_made": "an address was made at which a calendar can be read",
+    "feed_deleted": "and that address opens nothing any more",
     "deleted": "the account is being erased",
     "role_changed": "by an admin",
     "activated": "by an admin",

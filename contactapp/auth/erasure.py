@@ -15,6 +15,7 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
+from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..users.service import lock_owner, picture_files, picture_token
 from . import links, places
@@ -44,7 +45,7 @@ _SOME_CHANGES = Sql(
 )
 _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
-    for table in ("session", "link", "known_place", "job", "book_member")
+    for table in ("session", "link", "known_place", "feed", "job", "book_member")
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
@@ -75,6 +76,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
+    feeds.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
         lane().run(_DESTROY_KEY, (b"", key_id))
@@ -109,6 +111,7 @@ def erase(job: Job) -> Effect | None:
             lane().run(sql, (user_id,))
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
+            feeds.forget_book(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

@@ -13,6 +13,7 @@ from ..audit import service as audit
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts
 from ..database import write_transaction
+from ..feeds.service import export_feeds
 from ..notes.service import export_notes
 from ..users.service import picture_files, picture_token, show_user
 from .recovery import proven
@@ -26,6 +27,7 @@ contacts.json  every contact of its address book, those in the trash with delete
 notes.json     every note about them, deleted ones with deleted_at
 changes.json   what was changed in the address book, before and after
 sessions.json  where it is signed in
+feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
 
@@ -74,6 +76,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("README.txt", _README)
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
+        archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()

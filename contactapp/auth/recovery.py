@@ -8,6 +8,7 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..database import Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden
+from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue
 from ..users.service import (
     Owner,
@@ -99,6 +100,7 @@ def _clear(owner: Owner) -> None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
+    feeds.forget(owner.user_id)
 
 
 def _record(kind: str, owner: Owner, client: Client) -> None:

@@ -30,6 +30,10 @@ class Row:
         self._body: bytes | None = None
 
     @property
+    def uid(self) -> str:
+        return self._columns[1]
+
+    @property
     def created_at(self) -> int:
         return self._columns[4]
 

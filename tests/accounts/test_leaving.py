@@ -6,6 +6,7 @@ import sqlite3
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -32,6 +33,7 @@ def fill(person, mark):
     gone = person.contact(first_name=f"{mark}-trash")
     person.delete(f"/contacts/{gone['id']}")
     put(person, picture())
+    person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
     person.app.test_client().post("/api/v1/auth/token", json=login, headers=agent)
@@ -55,7 +57,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    for part in ("name", "gender", "first", "co", "nick", "note", "text", "trash", "agent"):
+    parts = "name gender first co nick note text trash agent feed"
+    for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
     contacts = json.loads(found["contacts.json"])
@@ -70,6 +73,10 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert json.loads(found["profile.json"])["email"] == alice.email
     assert {"avatar/64.webp", "avatar/256.webp", "avatar/512.webp"} <= set(found)
     assert len(json.loads(found["sessions.json"])) == 2
+    [feed] = alice.get("/feeds").json["items"]
+    address = feed.pop("url")
+    assert json.loads(found["feeds.json"]) == [feed]
+    assert address.rpartition("/")[2].partition("-")[2][:20].encode() not in whole
     assert json.loads(found["audit.json"])[-1]["kind"] == "registered"
 
 
@@ -139,6 +146,11 @@ def test_nothing_is_left(leaving, method, path):
     fill(alice, MARK)
     theirs = bob.contact(first_name="Bobs")
     changed = alice.patch(f"/contacts/{theirs['id']}?book={bob.book_id}", json={"title": "T"})
+    paths = []
+    for person, book in ((alice, alice), (alice, bob), (leaving.carol, alice)):
+        feed = person.post(f"/feeds?book={book.book_id}", json={"kind": "birthdays"}).json
+        paths.append(urlsplit(feed["url"]).path)
+    assert [app.test_client().get(path).status_code for path in paths] == [200] * 3
     assert changed.status_code == 200
     refused(alice.request(method, path, json={"password": "a guess"}), 403, "wrong_password")
     answer = alice.request(method, path, json={"password": PASSWORD})
@@ -151,6 +163,8 @@ def test_nothing_is_left(leaving, method, path):
     login = {"username": alice.name, "password": PASSWORD}
     refused(client.post("/api/v1/auth/token", json=login), 401, "invalid_credentials")
     refused(leaving.carol.get(f"/contacts?book={alice.book_id}"), 404, "not_found")
+    assert [client.get(path).status_code for path in paths] == [404] * 3
+    assert count(app, "SELECT count(*) FROM feed WHERE user_id = ?", alice.id) == 0
     assert files(app) == set()
     emptied = "SELECT count(*) FROM key WHERE purpose IS NULL AND length(wrapped) = 0"
     assert count(app, emptied) == 2  # hers and her book's
@@ -160,7 +174,7 @@ def test_nothing_is_left(leaving, method, path):
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
-    for table in ("contact", "note"):
+    for table in ("contact", "note", "feed"):
         assert count(app, f"SELECT count(*) FROM {table} WHERE book_id = ?", alice.book_id) == 0
     sealed = "SELECT count(*) FROM audit_event WHERE user_id = ? AND sealed IS NOT NULL"
     assert count(app, sealed, alice.id) == 0
@@ -215,10 +229,14 @@ def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
     alice.delete("/users/me", json={"password": PASSWORD})
     late = {"created_at": 1, "updated_at": 1, "next_at": 1, "attempts": 0, "status": "done"}
     row = {"book_id": alice.book_id, "user_id": carol.id, "role": "editor", "created_at": 1}
+    feed = {"book_id": alice.book_id, "kind": "birthdays", "sealed": b"", "created_at": 1}
     with app.app_context():
         insert = lambda table, values: lane().insert(table, values, returning="")  # noqa: E731
         write_transaction(insert)("job", {"kind": "auth.forgot", "user_id": alice.id, **late})
         write_transaction(insert)("book_member", row)
+        for person in (alice, carol):
+            made = {**feed, "uid": f"{person.id}", "user_id": person.id}
+            write_transaction(insert)("feed", made)
     work(app)
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
 

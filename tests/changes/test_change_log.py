@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -52,6 +53,8 @@ NOTES = {
     for start in ("/notes", "/contacts/<id:contact_id>/notes")
     for method, deed in _NOTE_DEEDS.items()
 }
+# What these write belongs to an account, and to no book.
+OF_ACCOUNTS = ("/api/v1/auth/", "/api/v1/users/", "/api/v1/feeds", "/account/")
 
 
 def log_of(person):
@@ -94,7 +97,7 @@ def test_every_mutating_route_of_a_book_is_swept(app):
         (method, rule.rule.removeprefix("/api/v1"))
         for rule in app.url_map.iter_rules()
         for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
-        if not rule.rule.startswith(("/api/v1/auth/", "/api/v1/users/", "/account/"))
+        if not rule.rule.startswith(OF_ACCOUNTS)
     }
     # The last are in tests/notes: they end in a contact's PATCH, and in the other notes' routes.
     elsewhere = {
@@ -213,9 +216,17 @@ def test_a_write_that_fails_on_its_last_line_is_rolled_back_whole(
 
 
 def test_reading_leaves_none(alice, contact):
-    for path in ("/contacts", f"/contacts/{contact['id']}", "/books", "/users/me"):
+    for path in ("/contacts", f"/contacts/{contact['id']}", "/books", "/feeds", "/users/me"):
         answer = unchanged(alice, contact["id"], lambda path=path: alice.get(path))
         assert answer.status_code == 200
+
+
+def test_making_reading_and_deleting_a_feed_leaves_none(alice, contact, client):
+    made = unchanged(alice, contact["id"], lambda: alice.post("/feeds", json={"kind": "birthdays"}))
+    path = urlsplit(made.json["url"]).path
+    assert unchanged(alice, contact["id"], lambda: client.get(path)).status_code == 200
+    one = f"/feeds/{made.json['id']}"
+    assert unchanged(alice, contact["id"], lambda: alice.delete(one)).status_code == 204
 
 
 def test_a_head_covers_the_one_before_and_every_column():

@@ -11,7 +11,7 @@ from tests.support.cast import PASSWORD, Person, refused
 PAGED = {"limit", "skip", "offset", "cursor"}
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", "/notes", "/contacts/1/notes"),
-    *("/books", "/auth/sessions", "/users", "/audit"),
+    *("/books", "/feeds", "/auth/sessions", "/users", "/audit"),
 )
 FALLING = ("/notes", "/contacts/1/notes", "/auth/sessions", "/audit")  # the newest first
 
@@ -26,6 +26,7 @@ def boss(engine, new_app):
         person.post("/contacts/1/notes", json={"body": f"Number {number}"})
         friend = Person(app, f"friend{number}")
         share(friend, person)
+        person.post("/feeds", json={"kind": "birthdays"})
         person.sign_in()
     return person
 
@@ -127,8 +128,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
     assert changed.json["total"] == first.json["total"] + GROWS.get(path, 1)
 
 
-# What `grow` adds to a list, where it is not one: the friend's registration and two sign-ins.
-GROWS = {"/audit": 3}
+# What `grow` adds to a list, where it is not one: the friend's registration, two sign-ins, a feed.
+GROWS = {"/audit": 4}
 
 
 def grow(boss):
@@ -137,5 +138,6 @@ def grow(boss):
     boss.post("/contacts/1/notes", json={"body": "one more"})
     friend = Person(boss.app, "friend")
     share(friend, boss)
+    assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
     login = {"email": boss.email, "password": PASSWORD}
     assert boss.app.test_client().post("/api/v1/auth/token", json=login).status_code == 200

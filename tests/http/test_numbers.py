@@ -15,6 +15,7 @@ BY_ID = [
     ("PATCH", "/contacts/{}"),
     ("DELETE", "/contacts/{}"),
     ("DELETE", "/auth/sessions/{}"),
+    ("DELETE", "/feeds/{}"),
 ]
 
 

@@ -18,7 +18,11 @@ PUBLIC = {
     ("post", "/api/v1/auth/password/forgot"),
     ("post", "/api/v1/auth/password/reset"),
     ("post", "/api/v1/auth/email/confirm"),
+    ("get", "/api/v1/feeds/{token}.ics"),
 }
+
+# What is answered elsewhere than JSON, by the end of the path.
+KINDS = {"export": "application/zip", "{token}.ics": "text/calendar"}
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +147,7 @@ def test_every_failure_is_a_problem_and_every_success_has_a_shape(document, oper
             assert answer["description"], (key, status)
             content = answer.get("content", {})
             if status.startswith("2"):
-                kind = "application/zip" if key[1].endswith("/export") else "application/json"
+                kind = KINDS.get(key[1].rpartition("/")[2], "application/json")
                 assert list(content) == ([] if status == "204" else [kind]), key
             else:
                 assert list(content) == ["application/problem+json"], (key, status)

@@ -1,12 +1,15 @@
 """A token of one purpose does nothing for another."""
 
+import re
+
 import pytest
 
 from tests.support.cast import PASSWORD, Person
 from tests.support.stored import issue_link, newest_link
 
 NEW = "a quite different phrase"
-PURPOSES = ("access", "refresh", "verify", "reset", "email")
+PURPOSES = ("access", "refresh", "verify", "reset", "email", "feed")
+REFUSED = {"access": {401}, "refresh": {401}, "feed": {404}}  # the others: 400 or 422
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +24,14 @@ def tokens(app):
     person = Person(app, "ann")
     change = {"email": f"x{person.email}", "password": PASSWORD}
     assert person.post("/auth/email/change", json=change).status_code == 202
+    feed = person.post("/feeds", json={"kind": "birthdays"}).json
     return {
         "access": person.access,
         "refresh": person.refresh,
         "verify": newest_link(app, person.id, "verify"),
         "reset": issue_link(app, person.id, "reset"),
         "email": newest_link(app, person.id, "email"),
+        "feed": re.fullmatch(r".*/feeds/(.*)\.ics", feed["url"])[1],
     }
 
 
@@ -35,6 +40,8 @@ def used(visitor, purpose, token):
     if purpose == "access":
         bearer = {"Authorization": f"Bearer {token}"}
         return visitor.client.get("/api/v1/users/me", headers=bearer).status_code
+    if purpose == "feed":
+        return visitor.client.get(f"/api/v1/feeds/{token}.ics").status_code
     path, body = {
         "refresh": ("/auth/refresh", {"refresh_token": token}),
         "verify": ("/auth/verify-email", {"token": token, "password": PASSWORD}),
@@ -48,10 +55,9 @@ def used(visitor, purpose, token):
 @pytest.mark.parametrize("purpose", PURPOSES)
 @pytest.mark.parametrize("kind", PURPOSES)
 def test_only_the_diagonal_passes(tokens, visitor, kind, purpose):
-    refused = 401 if purpose in {"access", "refresh"} else {400, 422}
     status = used(visitor, purpose, tokens[kind])
     if kind == purpose:
         assert status == 200
     else:
-        assert status in (refused if isinstance(refused, set) else {refused})
+        assert status in REFUSED.get(purpose, {400, 422})
         assert used(visitor, kind, tokens[kind]) == 200  # and it spent nothing

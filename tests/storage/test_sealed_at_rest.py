@@ -2,10 +2,12 @@
 
 import base64
 import os
+import re
 import shutil
 import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -13,6 +15,7 @@ from sqlalchemy import make_url
 
 from contactapp.contacts.card import LINES
 from contactapp.contacts.schemas import ContactInput
+from contactapp.feeds.schemas import FeedInput
 from contactapp.users.schemas import Profile
 
 PASSWORD = "Zq9vXw7kpasswordmarker"
@@ -63,6 +66,7 @@ class Traffic:
         self._sign_in()
         self.answers = [self.ask("GET", "/users/me").text, self.ask("GET", "/auth/sessions").text]
         self._write_contacts()
+        self._subscribe()
         self._be_refused()
         for path in ("/contacts", "/contacts?limit=5&sort=-name", "/books", "/auth/me"):
             self.answers.append(self.ask("GET", path).text)
@@ -93,6 +97,20 @@ class Traffic:
         self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
         self.answers.append(self.ask("GET", f"/contacts/{ids[0]}").text)
+
+    def _subscribe(self):
+        feed = {"kind": "birthdays", "label": mark("label")}
+        self.addresses = [self.ask("POST", "/feeds", json=feed).json()["url"] for _ in range(2)]
+        self.answers.append(self.ask("GET", "/feeds").text)
+        for url in self.addresses:
+            path = urlsplit(url).path.removeprefix("/api/v1")
+            assert self.ask("GET", path).status_code == 200
+            assert self.ask("GET", f"{path}?{mark('query')}").status_code == 400
+            assert self.ask("DELETE", path).status_code == 405
+            assert self.ask("GET", f"{path}x").status_code == 404
+        last = self.ask("GET", "/feeds").json()["items"][-1]
+        assert self.ask("DELETE", f"/feeds/{last['id']}").status_code == 204
+        assert self.ask("GET", path).status_code == 404
 
     def _be_refused(self):
         word = mark("refused")
@@ -175,17 +193,8 @@ def test_every_marker_comes_back_through_the_api(traffic):
     words = {word for word in sent if isinstance(word, str) and "Zq9vXw7k" in word}
     assert len(words) > 12
     assert {word for word in words if word not in shown} == set()
-    for name in (
-        "account",
-        "later",
-        "gender",
-        "agent",
-        "renamed",
-        "put",
-        "patched",
-        "note",
-        "changed",
-    ):
+    names = "account later gender agent renamed put patched note changed label"
+    for name in names.split():
         assert mark(name) in shown, name
 
 
@@ -193,6 +202,15 @@ def test_the_markers_reach_every_field_there_is():
     """A field that is new must get its marker here."""
     assert set(ContactInput().fields) == set(card()) | {"name", "phone_number"}
     assert set(Profile().fields) == set(profile())
+    assert set(FeedInput().fields) == {"kind", "label"}
+
+
+def secrets_of(traffic):
+    """What in the addresses of feeds opens them."""
+    found = [re.fullmatch(r".*/feeds/\d+-(.{43})\.ics", url)[1] for url in traffic.addresses]
+    return [part.encode() for part in found] + [
+        base64.urlsafe_b64decode(f"{part}=") for part in found
+    ]
 
 
 # PR-3
@@ -204,6 +222,8 @@ def test_no_file_of_the_instance_holds_a_marker(traffic, engine):
         assert len(files["contactapp.sqlite3-wal"]) > 10_000
         assert "contactapp.sqlite3" in files
     assert {name: found_in(content) for name, content in files.items() if found_in(content)} == {}
+    whole = b"".join(files.values())
+    assert not [secret for secret in secrets_of(traffic) if secret in whole]
 
 
 # PR-3
@@ -212,11 +232,14 @@ def test_no_postgresql_dump_holds_a_marker(traffic):
     dump = dumped(traffic.server)
     assert b"INSERT INTO public.contact " in dump
     assert found_in(dump) == set()
+    assert not [s for s in secrets_of(traffic) if s in dump or s.hex().encode() in dump]
 
 
 # PR-3
 def test_no_log_holds_a_marker(traffic):
-    assert found_in(traffic.server.log.read_bytes()) == set()
+    log = traffic.server.log.read_bytes()
+    assert found_in(log) == set()
+    assert not [secret for secret in secrets_of(traffic) if secret in log]
 
 
 # PR-3
