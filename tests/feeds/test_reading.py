@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
+from contactapp import clock
 from contactapp.books import service as books
 from contactapp.database import Sql, lane
 from contactapp.feeds import service
@@ -52,10 +53,12 @@ def test_without_a_label_it_has_a_name_all_the_same(alice, subscribe):
     assert name_of(subscribe(alice).calendar()) == "Birthdays"
 
 
-def test_an_event_keeps_its_uid_while_its_contact_changes(alice, subscribe):
+def test_an_event_keeps_its_uid_while_its_contact_changes(alice, subscribe, monkeypatch):
     made = alice.contact(first_name="Grace", birthday="1906-12-09")
     feed = subscribe(alice)
     before = feed.events()["Grace (1906)"]
+    later = clock.now_ms() + 5000
+    monkeypatch.setattr(clock, "now_ms", lambda: later)
     changed = alice.patch(f"/contacts/{made['id']}", json={"birthday": "1906-12-10"}).json
     after = feed.events()["Grace (1906)"]
     assert before["UID"] == after["UID"] == f"{made['uid']}-birthday"
