@@ -48,20 +48,18 @@ LEVELS = (
         "shapes",
         "strict_json",
     },
-    set(
-        [
-            "audit",
-            "auth",
-            "books",
-            "changes",
-            "contacts",
-            "feeds",
-            "jobs",
-            "notes",
-            "pages",
-            "users",
-        ]
-    ),
+    {
+        "audit",
+        "auth",
+        "books",
+        "changes",
+        "contacts",
+        "feeds",
+        "jobs",
+        "notes",
+        "pages",
+        "users",
+    },
     {
         "",
         "account_commands",
