@@ -229,14 +229,14 @@ def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
     alice.delete("/users/me", json={"password": PASSWORD})
     late = {"created_at": 1, "updated_at": 1, "next_at": 1, "attempts": 0, "status": "done"}
     row = {"book_id": alice.book_id, "user_id": carol.id, "role": "editor", "created_at": 1}
-    feed = {"book_id": alice.book_id, "kind": "birthdays", "sealed": b"", "created_at": 1}
+    feed = {"kind": "birthdays", "sealed": b"", "created_at": 1}
     with app.app_context():
         insert = lambda table, values: lane().insert(table, values, returning="")  # noqa: E731
         write_transaction(insert)("job", {"kind": "auth.forgot", "user_id": alice.id, **late})
         write_transaction(insert)("book_member", row)
-        for person in (alice, carol):
-            made = {**feed, "uid": f"{person.id}", "user_id": person.id}
-            write_transaction(insert)("feed", made)
+        for person, book in ((alice, leaving.bob), (carol, alice)):
+            ids = {"uid": f"{person.id}", "user_id": person.id, "book_id": book.book_id}
+            write_transaction(insert)("feed", {**feed, **ids})
     work(app)
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
 

@@ -20,6 +20,7 @@ HOSTILE = [
     "Grace\x85END:VEVENT",
     "Hopper; Grace, Rear Admiral: \\ \\n \\; \"quoted\" 'x'",
     "\\",
+    "C:\\new",
     "100% {{7*7}} ${x} ^n ^' ^^",
     "名前" * 60,
     "👩‍👩‍👧‍👦" * 20,
