@@ -7,8 +7,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from .errors import BadRequest
 from .incoming import MAX_ID, Problem
 
+MAX_SORT_KEYS = 4
 MAX_CURSOR = 3500  # characters; under gunicorn's 4094 for the whole request line
 
 
@@ -32,6 +34,32 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise ValidationError(Problem("wrong_type", "Not a boolean."))
         return value
+
+
+class Names(fields.String):
+    """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
+
+    def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._allowed = allowed
+        self._signed = signed
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        names = tuple(value.split(","))
+        bare_names = [name.removeprefix("-") if self._signed else name for name in names]
+        if len(set(bare_names)) < len(names):
+            raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
+        if self._signed and len(names) > MAX_SORT_KEYS:
+            problem = f"At most {MAX_SORT_KEYS} names."
+            raise ValidationError(Problem("too_many", problem))
+        for bare in bare_names:
+            if bare not in self._allowed:
+                raise BadRequest(
+                    "unknown_parameter",
+                    f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
+                    parameter=attr,
+                )
+        return names
 
 
 class BookQuery(Schema):

@@ -9,48 +9,20 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load
 
-from ..errors import BadRequest
 from ..incoming import Problem
-from ..shapes import BookQuery, Paging, PlainInteger
+from ..shapes import BookQuery, Names, Paging, PlainInteger
 from ..strict_json import has_control
 from . import search
 from .card import FIELDS, SORTABLE
 from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
 from .listing import listing_of
 
-MAX_SORT_KEYS = 4
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
 )
-
-
-class Names(fields.String):
-    """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
-
-    def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._allowed = allowed
-        self._signed = signed
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        names = tuple(value.split(","))
-        bare_names = [name.removeprefix("-") if self._signed else name for name in names]
-        if len(set(bare_names)) < len(names):
-            raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
-        if self._signed and len(names) > MAX_SORT_KEYS:
-            problem = f"At most {MAX_SORT_KEYS} names."
-            raise ValidationError(Problem("too_many", problem))
-        for bare in bare_names:
-            if bare not in self._allowed:
-                raise BadRequest(
-                    "unknown_parameter",
-                    f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
-                    parameter=attr,
-                )
-        return names
 
 
 class Words(fields.String):

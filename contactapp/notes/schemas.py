@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..contacts.queries import Names, Words
+from ..contacts.queries import Words
 from ..incoming import MAX_ID, Problem
-from ..shapes import BookQuery, Flag, PageShape, Paging, PlainInteger
+from ..shapes import BookQuery, Flag, Names, PageShape, Paging, PlainInteger
 from .aliases import ALIASES, AliasConflict, resolved
 from .note import FIELDS, READ_ONLY, STATUSES, normal
 
