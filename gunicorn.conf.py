@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not i
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from contactapp import create_app, logs, startup
+from contactapp import create_app, logs, serving, startup
 from contactapp.beside import WorkerBeside
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
@@ -107,3 +107,8 @@ def post_fork(server, worker):
     after Python's five: a short request asks for the interpreter several times, once per statement.
     """
     sys.setswitchinterval(0.0005)
+
+
+def post_worker_init(worker):
+    """Who waits for changes is answered when the worker is told to end."""
+    serving.ends_when(lambda: not worker.alive)

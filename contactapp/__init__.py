@@ -19,6 +19,8 @@ from .auth.routes import auth
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
+from .changes import feed
+from .changes.routes import changes
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
@@ -55,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
     books_service.init_app(app, settings)
+    feed.init_app(app, settings)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
@@ -62,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
-    slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, audit)
+    slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -63,6 +63,11 @@ def not_modified(etag: str, *, star: bool) -> Response | None:
     return response
 
 
+def come_back_after(seconds: int) -> None:
+    """Send Retry-After with the answer of this request, be it 200 or 304."""
+    _add({"Retry-After": str(seconds)})
+
+
 def _add(headers: dict[str, str]) -> None:
     request.environ["contactapp.headers"].extend(headers.items())
 

@@ -7,6 +7,7 @@ AppError
 ├── NotFound 404            absent, or somebody else's
 ├── MethodNotAllowed 405
 ├── Conflict 409            a unique value is taken
+├── Gone 410                what there was cannot be continued from here
 ├── PreconditionFailed 412  If-Match names another version
 ├── TooLarge 413
 ├── UriTooLong 414
@@ -60,6 +61,7 @@ CODES: dict[str, Code] = {
     "email_taken": Code(409, "E-mail taken", "An account with this e-mail address exists already."),
     "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
     "last_admin": Code(409, "Last admin", "Somebody must be able to look after the accounts: make another admin first."),
+    "cursor_expired": Code(410, "Cursor expired", "The changes after this cursor are no longer kept, or it is from before a backup was restored; read everything anew and begin without one."),
     "version_mismatch": Code(412, "Version mismatch", "If-Match names another version than the present one."),
     "body_too_large": Code(413, "Body too large", "The body, or a part of it, is over the limit."),
     "uri_too_long": Code(414, "Address too long", "The address, with its query, is over the limit."),
@@ -151,6 +153,10 @@ class MethodNotAllowed(AppError):
 
 class Conflict(AppError):
     default = "conflict"
+
+
+class Gone(AppError):
+    default = "cursor_expired"
 
 
 class PreconditionFailed(AppError):

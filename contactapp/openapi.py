@@ -28,6 +28,7 @@ _WITH_QUERY = (400, 422)
 _WITH_BODY = (400, 413, 415, 422)
 _WITH_ID = (404,)
 _WITH_VERSION = (412,)
+_WITH_SINCE = (410,)
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -110,6 +111,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
+    if ("query", "since") in taken:
+        found.update(_WITH_SINCE)
     if ("header", "If-Match") in taken:
         found.update(_WITH_VERSION)
     return found

@@ -79,6 +79,9 @@ PATCH  /api/v1/contacts/<id>/notes/<id>     401       404 200   403 200   404   
 DELETE /api/v1/contacts/<id>/notes/<id>     401       404 204   403 204   404   401
 GET    /api/v1/contacts/<id>/suggestions    401       404 200   200 200   404   401
 POST   /api/v1/contacts/<id>/suggestions/accept 401   404 422   403 422   404   401
+GET    /api/v1/contacts/<id>/history        401       404 200   200 200   404   401
+POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
+GET    /api/v1/changes                      401       404 200   200 200   404   401
 """
 EXPECTED = {
     (line.split()[0], line.split()[1]): dict(zip(PEOPLE, map(int, line.split()[2:]), strict=True))
@@ -99,7 +102,7 @@ def people(app):
     cast = Cast(app)
     dan = cast._member("dan", "editor")
     set_user(app, dan.id, active=False)
-    set_user(app, cast.alice.id, contact_limit=10_000)
+    set_user(app, cast.alice.id, contact_limit=0)  # nearly every try makes another of hers
     found = {name: getattr(cast, name) for name in PEOPLE if name not in {"anonymous", "dan"}}
     return {"anonymous": None, "dan": dan, **found}
 
@@ -116,7 +119,7 @@ def body_of(method, rule, person, number):
     email, token = {"email": f"{name}@example.com"}, {"token": "none"}
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
     if rule.endswith("/users/<id>"):
-        return {"contact_limit": 10_000 + number} if method == "PATCH" else None
+        return {"contact_limit": 1000 + number} if method == "PATCH" else None
     if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
         "DELETE",
         "/users/me",
@@ -137,6 +140,8 @@ def body_of(method, rule, person, number):
             return body if method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
         return body_of_note(method, rule, person, number)
+    if rule.endswith("/revert"):
+        return {"version": 1} if method == "POST" else None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -170,8 +175,10 @@ def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
+    book = "" if person is alice else f"?book={alice.book_id}"
+    if rule.endswith("/changes"):
+        return f"{rule}{book}"
     if "/contacts" in rule:
-        book = "" if person is alice else f"?book={alice.book_id}"
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
     if "/feeds" in rule:

@@ -17,8 +17,13 @@ SECRETS = {
 BODIES = {
     "PUT": {"first_name": "Mallory"},
     "PATCH": {"first_name": "Mallory"},
+    "POST": {"version": 1},
 }
-VERBS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+# What can be asked of a contact: the method, and what its path ends with.
+VERBS = [
+    *[(method, "") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")],
+    *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert")],
+]
 
 
 @pytest.fixture(params=["bob", "admin", "carol", "eve", "bob in alice's book", "carol in her own"])
@@ -48,10 +53,10 @@ def test_every_verb_on_a_foreign_contact_is_404_as_on_an_absent_one(cast, strang
         cast.alice.get("/contacts")
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     person, query = stranger
-    for method in VERBS:
+    for method, end in VERBS:
         kwargs = {"json": BODIES.get(method), "headers": {**SAME, "If-Match": '"v1-00000000"'}}
-        foreign = person.request(method, f"/contacts/{made['id']}{query}", **kwargs)
-        absent = person.request(method, f"/contacts/{ABSENT}{query}", **kwargs)
+        foreign = person.request(method, f"/contacts/{made['id']}{end}{query}", **kwargs)
+        absent = person.request(method, f"/contacts/{ABSENT}{end}{query}", **kwargs)
         assert foreign.status_code == 404
         assert shown(foreign) == shown(absent)
         assert "marker" not in foreign.text
@@ -61,13 +66,15 @@ def test_every_verb_on_a_foreign_contact_is_404_as_on_an_absent_one(cast, strang
 
 
 # AZ-2
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_a_viewer_reads_and_changes_nothing(cast, method):
+@pytest.mark.parametrize(
+    ("method", "end"), [verb for verb in VERBS if verb[0] not in {"GET", "HEAD"}]
+)
+def test_a_viewer_reads_and_changes_nothing(cast, method, end):
     made = cast.alice.contact(**SECRETS)
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     path = f"/contacts/{made['id']}?book={cast.alice.book_id}"
     assert cast.eve.get(path).json == made
-    answer = cast.eve.request(method, path, json=BODIES.get(method))
+    answer = cast.eve.request(method, path.replace("?", f"{end}?"), json=BODIES.get(method))
     refused(answer, 403, "read_only_book")
     assert "marker" not in answer.text
     assert (contact_row(cast.app, made["id"]), book_state(cast.alice)) == (row, state)
@@ -77,9 +84,9 @@ def test_a_viewer_reads_and_changes_nothing(cast, method):
 def test_a_contact_of_the_members_own_book_is_not_in_the_shared_one(cast):
     made = cast.carol.contact(**SECRETS)
     query = f"?book={cast.alice.book_id}"
-    for method in VERBS:
+    for method, end in VERBS:
         answer = cast.carol.request(
-            method, f"/contacts/{made['id']}{query}", json=BODIES.get(method)
+            method, f"/contacts/{made['id']}{end}{query}", json=BODIES.get(method)
         )
         assert answer.status_code == 404
     assert cast.carol.get(f"/contacts/{made['id']}").json == made

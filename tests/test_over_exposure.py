@@ -130,7 +130,10 @@ def tour_of_contacts(alice):
     yield "put", one, alice.put(path, json={**FULL, "nickname": "G"})
     yield "patch", one, alice.patch(path, json={"nickname": None})
     yield from tour_of_notes(alice, answer.json["id"])
+    yield "get", f"{one}/history", alice.get(f"{path}/history")
+    yield "post", f"{one}/revert", alice.post(f"{path}/revert", json={"version": 1})
     yield "delete", one, alice.delete(path)
+    yield "get", "/changes", alice.get("/changes")
 
 
 def tour_of_notes(alice, contact_id):

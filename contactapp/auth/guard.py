@@ -138,6 +138,15 @@ def caller() -> Actor | None:
     return None
 
 
+def actor_again() -> Actor:
+    """Who asks, judged anew in all but the quota, for an answer that took a while to come; the
+    book's state is today's too. Raises Unauthenticated or NotFound."""
+    claims, refusal = _claims(request)
+    if claims is None:
+        raise refusal or Unauthenticated()
+    return _actor(current_app, request, claims, _book_parameter(request))
+
+
 def _claims(asked: Request) -> tuple[Claims | None, Unauthenticated | None]:
     token = bearer_token(asked)
     if token is None:

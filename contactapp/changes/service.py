@@ -1,11 +1,11 @@
-"""Writing the change log. Every write of a book goes through `ChangeLog`."""
+"""Writing the change log, through which every write of a book goes, and what it tells later."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -13,9 +13,20 @@ from .. import clock
 from ..actor import Actor, Book
 from ..crypto import Cipher
 from ..database import Sql, lane
-from ..errors import Forbidden, NotFound
+from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
+from ..paging import Page, Pager
 from .models import GENESIS
+
+Entity = Literal["contact", "note"]
+Op = Literal["create", "update", "delete", "process"]
+ENTITIES: tuple[Entity, ...] = get_args(Entity)
+SHOWN: dict[Op, str] = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "process": "processed",
+}
 
 _LOCK = Sql(
     "SELECT seq, head FROM stream WHERE id = ?",
@@ -31,6 +42,17 @@ _EXPORTED = Sql(
     "k.changed_fields, k.sealed FROM book b JOIN change k ON k.stream_id = b.stream_id "
     "WHERE b.owner_id = ? AND (k.stream_id, k.seq) > (?, ?) ORDER BY k.stream_id, k.seq LIMIT ?"
 )
+# Of one object. What a job adds to a version ("process") is no version of its own.
+_VERSIONS = "FROM change WHERE stream_id = ? AND entity = ? AND entity_id = ? AND op <> 'process'"
+_NEWEST = 2**62  # a seq after all
+# The number of all versions beside each of the page's, and beside none: one state of the database.
+# `+seq` keeps SQLite from walking through the whole stream, as it would for the order's sake.
+_HISTORY = Sql(
+    f"SELECT t.total, k.* FROM (SELECT count(*) AS total {_VERSIONS}) t LEFT JOIN "  # noqa: S608
+    f"(SELECT seq, version, op, at, actor_id, request_id, sealed {_VERSIONS} AND +seq < ? "
+    "ORDER BY +seq DESC LIMIT ? OFFSET ?) k ON 1 = 1 ORDER BY k.seq DESC"
+)
+_STATE_AT = Sql(f"SELECT seq, sealed {_VERSIONS} AND version = ?")
 
 
 class ChangeLog:
@@ -57,9 +79,9 @@ class ChangeLog:
 
     def append(
         self,
-        entity: str,
+        entity: Entity,
         entity_id: int,
-        op: str,
+        op: Op,
         version: int,
         before: dict[str, Any] | None,
         after: dict[str, Any] | None,
@@ -90,14 +112,80 @@ class ChangeLog:
         lane().insert("change", {**row, "sealed": sealed, "head": self._head}, returning="")
         lane().run(_ADVANCE, (self.seq, self._head, self._book.stream_id))
 
+    def state_at(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any]:
+        """The fields that an object of this book had at a version. Raises InvalidFields where it
+        had no such version, lay in the trash, or the version is no longer kept."""
+        stream_id = self._book.stream_id
+        row = lane().one(_STATE_AT, (stream_id, entity, entity_id, version))
+        texts = opened(self.cipher, stream_id, *row) if row else None
+        if texts is None or texts["after"] is None:
+            problem = f"There is no version {version} to go back to, or it is no longer kept."
+            raise InvalidFields.one("/version", "unknown_version", problem)
+        return texts["after"]
+
+
+def history(actor: Actor, entity: Entity, entity_id: int, query: dict[str, Any]) -> Page:
+    """The versions of an object of the actor's book that are kept, the newest first, each with its
+    fields before and after; `query` is a parsed `schemas.HistoryQuery`. Empty where there is no
+    such object. Raises BadRequest for a cursor that is not of this list."""
+    pager = Pager(actor, f"history of {entity} {entity_id}", query)
+    book = actor.book
+    place = (book.stream_id, entity, entity_id)
+    part = (pager.after(_NEWEST), pager.rows, pager.skip)
+    rows = lane().all(_HISTORY, (*place, *place, *part))
+    cipher = keyring().cipher(book.key_id)
+    items = [_version(cipher, book.stream_id, *row) for _, *row in rows if row[0] is not None]
+    return pager.page(items, rows[0][0])
+
+
+def _version(
+    cipher: Cipher,
+    stream_id: int,
+    seq: int,
+    version: int,
+    op: Op,
+    at: int,
+    actor_id: int | None,
+    request_id: str,
+    sealed: bytes | None,
+) -> dict[str, Any]:
+    texts = opened(cipher, stream_id, seq, sealed)
+    return {
+        "id": seq,
+        "version": version,
+        "op": SHOWN[op],
+        "at": clock.rfc3339(at),
+        "actor_id": actor_id,
+        "request_id": request_id,
+        "changes": texts and _field_by_field(**texts),
+    }
+
+
+def _field_by_field(
+    before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    old, new = before or {}, after or {}
+    return {
+        name: {"before": old.get(name), "after": new.get(name)}
+        for name in changed_fields(before, after)
+    }
+
+
+def opened(
+    cipher: Cipher, stream_id: int, seq: int, sealed: bytes | None
+) -> dict[str, dict[str, Any] | None] | None:
+    """The `before` and `after` of a change; None where they were erased."""
+    if sealed is None:
+        return None
+    return orjson.loads(cipher.open(sealed, "change", "sealed", stream_id, seq))
+
 
 def export_changes(owner_id: int) -> Iterator[dict[str, Any]]:
     """Every change of the books that a user owns, in their order; a few hundred at a time."""
     last = (0, 0)
     while rows := lane().all(_EXPORTED, (owner_id, *last, _EXPORTED_AT_ONCE)):
         for book_id, key_id, stream_id, seq, at, *about, changed, sealed in rows:
-            place = ("change", "sealed", stream_id, seq)
-            texts = orjson.loads(keyring().cipher(key_id).open(sealed, *place)) if sealed else {}
+            texts = opened(keyring().cipher(key_id), stream_id, seq, sealed) or {}
             yield {
                 "book_id": book_id,
                 "seq": seq,

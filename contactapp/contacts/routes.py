@@ -16,8 +16,9 @@ from ..answers import (
     own_path,
     version_tag,
 )
+from ..changes.schemas import HistoryPage, HistoryQuery, Revert
 from ..http import Blueprint, actor, versioned
-from ..paging import next_link
+from ..paging import answer_page, next_link
 from ..shapes import BookQuery
 from . import service
 from .queries import ListQuery, SearchQuery
@@ -109,6 +110,25 @@ def trash_contact(_query: dict[str, Any], contact_id: int) -> Response:
     """Move a contact to the trash"""
     service.trash_contact(actor(), actor().book, contact_id, expected_version())
     return no_content()
+
+
+@contacts.route("/contacts/<id:contact_id>/history")
+@contacts.query(HistoryQuery)
+@contacts.response(200, HistoryPage)
+def list_contact_history(query: dict[str, Any], contact_id: int) -> Response:
+    """List the versions of a contact, the newest first"""
+    return answer_page(b"history", service.contact_history(actor(), contact_id, query))
+
+
+@contacts.route("/contacts/<id:contact_id>/revert", methods=["POST"])
+@versioned
+@contacts.query(BookQuery)
+@contacts.body(Revert)
+@contacts.response(200, Contact)
+def revert_contact(wanted: dict[str, Any], _query: dict[str, Any], contact_id: int) -> Response:
+    """Give a contact the fields again that it had at a version"""
+    expected, version = expected_version(), wanted["version"]
+    return _contact(service.revert_contact(actor(), actor().book, contact_id, version, expected))
 
 
 def _contact(

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from .. import paging
 from ..actor import Actor, Book
 from ..books.service import large_books, note_views, views
-from ..changes.service import ChangeLog
+from ..changes.service import ChangeLog, history
 from ..clock import rfc3339
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..notes.finding import contacts_noted
-from ..paging import CursorSeal
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .listing import BY_ID, Page, page_of
@@ -66,7 +66,7 @@ def list_contacts(
     """One page of the book's live contacts, and the head of the view that made it. With `searched`
     it says where the words of `q` were found."""
     view = views().current(actor.book)
-    seal = CursorSeal(actor.user_id, actor.book.id)
+    seal = paging.CursorSeal(actor.user_id, actor.book.id)
     sort = query["sort"]
     looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
     notes = note_views().current(actor.book) if "q" in query else ()
@@ -101,6 +101,14 @@ def require_contact(book: Book, contact_id: int) -> None:
     """Raise NotFound where the book has no such live contact."""
     if lane().one(_LIVE, (book.id, contact_id)) is None:
         raise NotFound()
+
+
+def contact_history(actor: Actor, contact_id: int, query: dict[str, Any]) -> paging.Page:
+    """The versions of a live contact that are kept, the newest first. Raises NotFound."""
+    page = history(actor, "contact", contact_id, query)
+    if lane().one(_FIND, (actor.book.id, contact_id)) is None:
+        raise NotFound()
+    return page
 
 
 def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:
@@ -162,6 +170,19 @@ def patch_contact(
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
     return _store(log, actor, book, found, _whole(_merged(found.card, patch), found.card))
+
+
+@write_transaction
+def revert_contact(
+    actor: Actor, book: Book, contact_id: int, version: int, versions: Versions
+) -> Stored:
+    """Give a contact the fields again that it had at a version. Raises as replace_contact does."""
+    log = ChangeLog(actor, book)
+    found = _find(log, book, contact_id, versions)
+    if version == found.meta.version:  # also where the change that made it is no longer kept
+        return found
+    card = log.state_at("contact", contact_id, version)
+    return _store(log, actor, book, found, _whole(card, found.card))
 
 
 @write_transaction

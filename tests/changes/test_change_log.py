@@ -40,7 +40,13 @@ DEEDS = {
         None,
         ("delete", 2, "company custom_fields first_name"),
     ),
+    ("POST", "/contacts/<id:contact_id>/revert"): (
+        {"version": 1},
+        ("update", 3, "company nickname"),
+    ),
 }
+# What must have been changed before, for a deed to change something.
+BEFORE = {("POST", "/contacts/<id:contact_id>/revert"): {"company": None, "nickname": "G"}}
 
 _NOTE_DEEDS = {
     "POST": ({"body": "new"}, ("create", 1, "body contact_id")),
@@ -77,19 +83,25 @@ def log_of(person):
 
 def do(deed, person, contact, body=None, **kwargs):
     """Ask for a deed on a contact; `body` instead of the one that changes something."""
-    method, rule = deed
-    path = re.sub("<id:.*>", str(contact["id"]), rule)
-    return person.request(method, path, json=body or DEEDS[deed][0], **kwargs)
+    return person.request(deed[0], path_of(deed, contact), json=body or DEEDS[deed][0], **kwargs)
 
 
-@pytest.fixture(params=DEEDS, ids=lambda deed: deed[0])
+def path_of(deed, contact):
+    return re.sub("<id:.*>", str(contact["id"]), deed[1])
+
+
+@pytest.fixture(params=DEEDS, ids=" ".join)
 def deed(request):
     return request.param
 
 
 @pytest.fixture
-def contact(alice):
-    return alice.contact(**START)
+def contact(alice, request):
+    made = alice.contact(**START)
+    deed = request.getfixturevalue("deed") if "deed" in request.fixturenames else None
+    if deed not in BEFORE:
+        return made
+    return alice.patch(f"/contacts/{made['id']}", json=BEFORE[deed]).json
 
 
 def test_every_mutating_route_of_a_book_is_swept(app):
@@ -112,9 +124,10 @@ def test_a_write_leaves_exactly_one_row_that_tells_it(alice, contact, deed, monk
     monkeypatch.setattr(clock, "now_ms", lambda: now)
     answer = do(deed, alice, contact, headers={"X-Request-ID": "a-request-of-alice"})
     assert answer.status_code in {200, 201, 204}
-    made, row = log_of(alice)
+    *_, made, row = log_of(alice)
     op, version, fields = DEEDS[deed][1]
     assert (row["op"], row["version"], row["changed_fields"]) == (op, version, fields)
+    assert row["seq"] == 2 + (deed in BEFORE)
     assert (row["actor_id"], row["request_id"], row["at"]) == (alice.id, "a-request-of-alice", now)
     target = answer.json["id"] if op == "create" else contact["id"]
     assert (row["entity"], row["entity_id"]) == ("contact", target)
@@ -165,18 +178,16 @@ def unchanged(person, contact_id, act):
 def test_a_refused_write_leaves_none(cast, deed):
     alice = cast.alice
     contact = alice.contact(**START)
-    method, rule = deed
-    where = "" if rule == "/contacts" else f"/{contact['id']}"
-    body = DEEDS[deed][0]
+    path, book = path_of(deed, contact), {"book": alice.book_id}
     attempts = {
-        403: lambda: cast.eve.request(method, f"/contacts{where}?book={alice.book_id}", json=body),
-        404: lambda: cast.bob.request(method, f"/contacts{where}?book={alice.book_id}", json=body),
+        403: lambda: do(deed, cast.eve, contact, query_string=book),
+        404: lambda: do(deed, cast.bob, contact, query_string=book),
         400: lambda: do(deed, alice, contact, query_string={"unknown": "1"}),
     }
-    if body:
+    if DEEDS[deed][0]:
         attempts[422] = lambda: do(deed, alice, contact, {"first_name": "x" * 101})
-        attempts[415] = lambda: alice.request(method, f"/contacts{where}", data="first_name=Ada")
-    if where:
+        attempts[415] = lambda: alice.request(deed[0], path, data="first_name=Ada")
+    if path != "/contacts":
         stale = {"If-Match": '"v9-00000000"'}
         attempts[412] = lambda: do(deed, alice, contact, headers=stale)
     for status, attempt in attempts.items():
@@ -212,11 +223,13 @@ def test_a_write_that_fails_on_its_last_line_is_rolled_back_whole(
     monkeypatch.undo()
     assert alice.get("/contacts").json["items"] == [contact]
     assert do(deed, alice, contact).status_code in {200, 201, 204}  # and no lock is left behind
-    assert len(log_of(alice)) == 2
+    assert len(log_of(alice)) == 2 + (deed in BEFORE)
 
 
 def test_reading_leaves_none(alice, contact):
-    for path in ("/contacts", f"/contacts/{contact['id']}", "/books", "/feeds", "/users/me"):
+    one = f"/contacts/{contact['id']}"
+    about = (one, f"{one}/history", f"{one}/notes", f"{one}/suggestions")
+    for path in ("/contacts", *about, "/notes", "/changes", "/books", "/feeds", "/users/me"):
         answer = unchanged(alice, contact["id"], lambda path=path: alice.get(path))
         assert answer.status_code == 200
 

@@ -14,6 +14,8 @@ BY_ID = [
     ("PUT", "/contacts/{}"),
     ("PATCH", "/contacts/{}"),
     ("DELETE", "/contacts/{}"),
+    ("GET", "/contacts/{}/history"),
+    ("POST", "/contacts/{}/revert"),
     ("DELETE", "/auth/sessions/{}"),
     ("DELETE", "/feeds/{}"),
 ]
@@ -24,6 +26,7 @@ BY_ID = [
 def test_an_id_that_nothing_has_is_404(on_both, number):
     for method, path in BY_ID:
         body = {"first_name": "Ada"} if method in {"PUT", "PATCH"} else None
+        body = {"version": 1} if method == "POST" else body
         refused(on_both(method, path.format(number), json=body), 404, "not_found")
 
 

@@ -68,7 +68,8 @@ class Traffic:
         self._write_contacts()
         self._subscribe()
         self._be_refused()
-        for path in ("/contacts", "/contacts?limit=5&sort=-name", "/books", "/auth/me"):
+        paths = ("/contacts", "/contacts?limit=5&sort=-name", "/changes", "/books", "/auth/me")
+        for path in paths:
             self.answers.append(self.ask("GET", path).text)
         self.ask("POST", "/auth/logout", params={"scope": "others"})
 
@@ -96,7 +97,9 @@ class Traffic:
         assert self.ask("PATCH", f"/notes/{made['id']}", json={"text": mark("changed")}).ok
         self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
-        self.answers.append(self.ask("GET", f"/contacts/{ids[0]}").text)
+        assert self.ask("POST", f"/contacts/{ids[1]}/revert", json={"version": 1}).ok
+        for end in ("", "/history"):
+            self.answers.append(self.ask("GET", f"/contacts/{ids[0]}{end}").text)
 
     def _subscribe(self):
         feed = {"kind": "birthdays", "label": mark("label")}

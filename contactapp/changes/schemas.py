@@ -1,0 +1,104 @@
+"""The shapes of the change feed, and of the history of anything."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from ..shapes import MAX_CURSOR, BookQuery, Names, PageShape, Paging, PlainInteger
+from .feed import TYPES
+from .service import ENTITIES, SHOWN
+
+MAX_WAIT = 30  # seconds; under what proxies and clients give an answer
+
+
+class ChangesQuery(BookQuery):
+    """Where to go on in the feed, and what to leave out of it."""
+
+    since = fields.String(
+        validate=validate.Length(max=MAX_CURSOR),
+        metadata={"description": "The `next_cursor` of the answer before; absent at first."},
+    )
+    types = Names(
+        TYPES,
+        signed=False,
+        load_default=(),
+        metadata={"description": f"Comma list of what to tell of: {', '.join(TYPES)}."},
+    )
+    limit = PlainInteger(load_default=50, minimum=1, maximum=500)
+    wait = PlainInteger(
+        load_default=0,
+        minimum=0,
+        maximum=MAX_WAIT,
+        metadata={
+            "description": "Seconds to wait for a change where there is none. Too many that wait "
+            "are answered at once, with `Retry-After`."
+        },
+    )
+
+
+class Change(Schema):
+    """What happened to something in the book. `data`: its fields after that; null where it was
+    deleted, or they have been erased."""
+
+    seq = fields.Integer(required=True, metadata={"description": "Its number in the book."})
+    type = fields.String(required=True, validate=validate.OneOf(ENTITIES))
+    op = fields.String(required=True, validate=validate.OneOf(tuple(SHOWN.values())))
+    id = fields.Integer(required=True)
+    version = fields.Integer(required=True)
+    changed_fields = fields.List(fields.String(), required=True)
+    at = fields.DateTime(required=True)
+    actor_id = fields.Integer(required=True, allow_none=True)
+    request_id = fields.String(required=True)
+    data = fields.Dict(keys=fields.String(), required=True, allow_none=True)
+
+
+class ChangeFeed(Schema):
+    """Changes in the order in which they were made. `next_cursor` is always there: keep it, and ask
+    again with `since`; at once with `has_more`, though there may be no items in this answer."""
+
+    items = fields.List(fields.Nested(Change), required=True)
+    next_cursor = fields.String(required=True)
+    has_more = fields.Boolean(required=True)
+
+
+class HistoryQuery(BookQuery, Paging):
+    """Which part of a history."""
+
+
+class FieldChange(Schema):
+    """What a field was and what it became; null where it was empty or became so."""
+
+    before = fields.Raw(required=True, allow_none=True)
+    after = fields.Raw(required=True, allow_none=True)
+
+
+class Version(Schema):
+    """One change of an object, by field. `id` is the change's number in its book."""
+
+    id = fields.Integer(required=True)
+    version = fields.Integer(required=True)
+    op = fields.String(required=True, validate=validate.OneOf(tuple(SHOWN.values())))
+    at = fields.DateTime(required=True)
+    actor_id = fields.Integer(required=True, allow_none=True)
+    request_id = fields.String(required=True)
+    changes = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(FieldChange),
+        required=True,
+        allow_none=True,
+        metadata={"description": "By field; null where they have been erased."},
+    )
+
+
+class HistoryPage(PageShape):
+    """The versions of an object, the newest first, as far back as changes are kept."""
+
+    items = fields.List(fields.Nested(Version), required=True)
+
+
+class Revert(Schema):
+    """Which version's fields an object is to have again."""
+
+    version = fields.Integer(
+        required=True, strict=True, validate=validate.Range(min=1, max=2**53 - 1)
+    )
