@@ -71,6 +71,8 @@ GET    /api/v1/notes/<id>                   401       404 200   200 200   404   
 PUT    /api/v1/notes/<id>                   401       404 200   403 200   404   401
 PATCH  /api/v1/notes/<id>                   401       404 200   403 200   404   401
 DELETE /api/v1/notes/<id>                   401       404 204   403 204   404   401
+GET    /api/v1/notes/<id>/history           401       404 200   200 200   404   401
+POST   /api/v1/notes/<id>/revert            401       404 200   403 200   404   401
 GET    /api/v1/contacts/<id>/notes          401       404 200   200 200   404   401
 POST   /api/v1/contacts/<id>/notes          401       404 201   403 201   404   401
 GET    /api/v1/contacts/<id>/notes/<id>     401       404 200   200 200   404   401
@@ -150,6 +152,8 @@ def body_of(method, rule, person, number):
 def body_of_note(method, rule, person, number):
     if rule.endswith("/accept"):
         return {"ids": ["phone-0"]}
+    if rule.endswith("/revert"):
+        return {"version": 1} if method == "POST" else None
     if method not in {"POST", "PUT", "PATCH"}:
         return None
     note = {"body": f"Number {number}"}

@@ -85,6 +85,7 @@ MEETINGS = {
     ("audit.verification", "changes.models"): "and are followed over the same columns",
     ("changes.routes", "auth.guard"): "who waited for changes is let in anew before they are told",
     ("contacts.routes", "changes.schemas"): "the history of anything has one shape",
+    ("notes.routes", "changes.schemas"): "that of a note too",
     ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",

@@ -150,6 +150,9 @@ def tour_of_notes(alice, contact_id):
         yield "get", name, alice.get(one)
         yield "put", name, alice.put(one, json=body)
         yield "patch", name, alice.patch(one, json={"body": "call 0151 1234567"})
+        if path == "/notes":
+            yield "get", f"{name}/history", alice.get(f"{one}/history")
+            yield "post", f"{name}/revert", alice.post(f"{one}/revert", json={"version": 1})
         yield "delete", name, alice.delete(one)
     operations = [{"op": "create", "note": body}, {"op": "delete", "id": contact_id, "note": body}]
     yield "post", "/notes/bulk", alice.post("/notes/bulk", json={"operations": operations})

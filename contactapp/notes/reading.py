@@ -12,6 +12,7 @@ import orjson
 
 from ..actor import Actor, Book
 from ..books.service import large_books, note_views, views
+from ..changes.service import history
 from ..clock import rfc3339
 from ..contacts.service import LARGE, require_contact
 from ..database import Sql, lane
@@ -104,6 +105,13 @@ def get_note(actor: Actor, note_id: int, contact_id: int | None = None) -> Store
 def _read(book: Book, note_id: int) -> Stored | None:
     row = lane().one(FIND, (book.id, note_id))
     return None if row is None else Stored.of(row, keyring().cipher(book.key_id))
+
+
+def note_history(actor: Actor, note_id: int, query: dict[str, Any]) -> Page:
+    """The versions of a live note that are kept, the newest first. Raises NotFound."""
+    page = history(actor, "note", note_id, query)
+    get_note(actor, note_id)
+    return page
 
 
 def export_notes(owner_id: int) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from ..answers import (
     own_path,
     version_tag,
 )
+from ..changes.schemas import HistoryPage, HistoryQuery, Revert
 from ..contacts.schemas import Contact
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, versioned
@@ -175,6 +176,25 @@ def delete_contact_note(_query: dict[str, Any], contact_id: int, note_id: int) -
     """Delete a note about this contact"""
     service.delete_note(actor(), actor().book, note_id, expected_version(), contact_id)
     return no_content()
+
+
+@notes.route("/notes/<id:note_id>/history")
+@notes.query(HistoryQuery)
+@notes.response(200, HistoryPage)
+def list_note_history(query: dict[str, Any], note_id: int) -> Response:
+    """List the versions of a note, the newest first"""
+    return answer_page(b"history", service.note_history(actor(), note_id, query))
+
+
+@notes.route("/notes/<id:note_id>/revert", methods=["POST"])
+@versioned
+@notes.query(BookQuery)
+@notes.body(Revert)
+@notes.response(200, Note)
+def revert_note(wanted: dict[str, Any], _query: dict[str, Any], note_id: int) -> Response:
+    """Give a note the text again that it had at a version"""
+    expected, version = expected_version(), wanted["version"]
+    return _note(service.revert_note(actor(), actor().book, note_id, version, expected))
 
 
 @notes.route("/contacts/<id:contact_id>/suggestions")

@@ -70,10 +70,6 @@ class NotePatch(_NoteFields):
     """What to change of a note: its text, or the contact that it is about."""
 
 
-class Revert(Schema):
-    version = Id(required=True)
-
-
 class Operation(Schema):
     """One of a bulk call: `note` is what POST takes, of an update what PATCH takes."""
 

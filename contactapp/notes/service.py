@@ -15,7 +15,7 @@ from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, NotFound, PreconditionFailed
 from ..jobs.service import enqueue
 from .note import Meta
-from .reading import export_notes, get_note, list_notes
+from .reading import export_notes, get_note, list_notes, note_history
 from .stored import FIND, Stored, place, sealed
 
 JOB = "note.process"
@@ -116,6 +116,17 @@ def change(
 
 
 @write_transaction
+def revert_note(actor: Actor, book: Book, note_id: int, version: int, versions: Versions) -> Stored:
+    """Give a note the text again, and the contact, that it had at a version. Raises as change_note
+    does, and InvalidFields where there is no such version."""
+    log = ChangeLog(actor, book)
+    found = find(log, book, note_id, versions)
+    if version == found.meta.version:  # also where the change that made it is no longer kept
+        return found
+    return change(log, actor, book, found, log.state_at("note", note_id, version))
+
+
+@write_transaction
 def delete_note(
     actor: Actor, book: Book, note_id: int, versions: Versions, contact_id: int | None = None
 ) -> None:
@@ -156,4 +167,6 @@ __all__ = [
     "export_notes",
     "get_note",
     "list_notes",
+    "note_history",
+    "revert_note",
 ]

@@ -115,6 +115,7 @@ def test_every_mutating_route_of_a_book_is_swept(app):
     elsewhere = {
         ("POST", "/contacts/<id:contact_id>/suggestions/accept"),
         ("POST", "/notes/bulk"),
+        ("POST", "/notes/<id:note_id>/revert"),
     }
     assert rules == {*DEEDS, *NOTES, *elsewhere}
 

@@ -9,12 +9,12 @@ from contactapp.shapes import Paging
 from tests.support.cast import PASSWORD, Person, refused
 
 PAGED = {"limit", "skip", "offset", "cursor"}
-HISTORY = "/contacts/1/history"
+HISTORY, NOTES, VERSIONS = "/contacts/1/history", "/contacts/1/notes", "/notes/1/history"
 LISTS = (
-    *("/contacts", "/contacts/search?q=grace", HISTORY, "/notes", "/contacts/1/notes"),
+    *("/contacts", "/contacts/search?q=grace", HISTORY, "/notes", NOTES, VERSIONS),
     *("/books", "/feeds", "/auth/sessions", "/users", "/audit"),
 )
-FALLING = (HISTORY, "/notes", "/contacts/1/notes", "/auth/sessions", "/audit")  # the newest first
+FALLING = (HISTORY, "/notes", NOTES, VERSIONS, "/auth/sessions", "/audit")  # the newest first
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,7 @@ def boss(engine, new_app):
     for number in range(4):
         person.contact(first_name="Grace", last_name=f"Number {number}")
         person.post("/contacts/1/notes", json={"body": f"Number {number}"})
+        person.patch("/notes/1", json={"body": f"Change {number}"})
         person.patch("/contacts/1", json={"nickname": f"Change {number}"})
         friend = Person(app, f"friend{number}")
         share(friend, person)
@@ -50,16 +51,16 @@ def with_parameters(path, parameters):
 def test_the_table_names_every_list(app):
     document = app.test_client().get("/openapi.json").json
     found = {
-        path.removeprefix("/api/v1")
+        re.sub(r"{\w+}", "{id}", path.removeprefix("/api/v1"))
         for path, methods in document["paths"].items()
         if {p.get("name") for p in methods.get("get", {}).get("parameters", ())} >= PAGED
     }
     pages = {
-        path.removeprefix("/api/v1")
+        re.sub(r"{\w+}", "{id}", path.removeprefix("/api/v1"))
         for path, methods in document["paths"].items()
         if "Page" in str(methods.get("get", {}).get("responses", {}).get("200"))
     }
-    lists = {path.partition("?")[0].replace("/1/", "/{contact_id}/") for path in LISTS}
+    lists = {path.partition("?")[0].replace("/1/", "/{id}/") for path in LISTS}
     assert found == pages == lists
     assert set(Paging().fields) == PAGED
 
@@ -101,7 +102,7 @@ def test_its_cursors_are_its_users_own(boss, path):
     other = Person(boss.app, "other", "admin")
     here = with_parameters(path, f"cursor={cursor}")
     assert boss.get(here).status_code == 200
-    if "/1/" in path:  # whose contact is not even there for others
+    if path == NOTES:  # whose contact is not even there for others
         refused(other.get(here), 404, "not_found")
     else:
         refused(other.get(here), 400, "invalid_cursor")
@@ -136,6 +137,7 @@ def grow(boss):
     """Something more in every list."""
     boss.contact(first_name="Grace")
     boss.post("/contacts/1/notes", json={"body": "one more"})
+    boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
     assert boss.patch("/contacts/1", json={"nickname": nickname}).status_code == 200
     friend = Person(boss.app, "friend")
