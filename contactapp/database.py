@@ -7,7 +7,8 @@ SQLite, READ COMMITTED on PostgreSQL. SQLAlchemy describes the tables and migrat
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from contextvars import ContextVar
+from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, current_app
@@ -27,6 +28,10 @@ else:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What is to be done after the running write. A context variable, because on SQLite another thread
+# may run the write, in a copy of its context.
+_afterwards: ContextVar[list[Callable[[], object]]] = ContextVar("afterwards")
 
 # SQLite gives AUTOINCREMENT only to a column declared INTEGER, which holds 64 bits there.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -83,9 +88,31 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
         own = database()
         if own.lane.in_transaction:
             raise RuntimeError(f"{function.__name__} would commit inside another transaction")
-        return own.writer.write(partial(function, *args, **kwargs))
+        calls: list[Callable[[], object]] = []
+
+        def call() -> R:
+            calls.clear()  # of a run that a deadlock has undone
+            return function(*args, **kwargs)
+
+        before = _afterwards.set(calls)
+        try:
+            result = own.writer.write(call)
+        finally:
+            _afterwards.reset(before)
+        for afterwards in calls:
+            afterwards()
+        return result
 
     return run
+
+
+def after_commit(call: Callable[[], object]) -> None:
+    """Have something called when the running write transaction is on the disk, never if it is
+    undone. The caller of the write waits for it, and it must not raise: the write is done."""
+    calls = _afterwards.get(None)
+    if calls is None:
+        raise RuntimeError("only a write transaction has an end to wait for")
+    calls.append(call)
 
 
 __all__ = [
@@ -95,6 +122,7 @@ __all__ = [
     "Lane",
     "Model",
     "Sql",
+    "after_commit",
     "database",
     "init_database",
     "lane",
