@@ -83,7 +83,7 @@ def on_starting(server):
 
 def when_ready(server):
     """Start the job worker; say where the documentation is, and a first request to paste."""
-    if _settings.job_worker:
+    if _settings.job_worker and not _settings.celery_broker_url:
         server.job_worker = WorkerBeside()
         server.job_worker.start()
     if not _settings.is_production:

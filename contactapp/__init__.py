@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     feed.init_app(app, settings)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
+    init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
         startup.bind_migrations(app)
     init_limits(app, settings)
@@ -106,6 +107,15 @@ def init_keys(app: Flask, settings: Settings) -> None:
         hashes,
         max_waiting=max(1, settings.threads - hashes - 1),
     )
+
+
+def init_wake_ups(app: Flask, settings: Settings) -> None:
+    """Celery's workers, if there are any, hear of a job as soon as it is committed."""
+    if settings.celery_broker_url:
+        from .jobs.wake_ups import WakeUps, new_celery  # 10 MB that others need not have
+
+        sender = WakeUps(new_celery(settings.celery_broker_url))
+        app.extensions["contactapp.wake_up"] = sender.send
 
 
 def init_limits(app: Flask, settings: Settings) -> None:

@@ -49,7 +49,7 @@ SETTINGS = (
             "start a job worker beside the web workers; false where `contactapp worker` runs"),
     Setting("JOB_THREADS", "4", values.whole_number(1, 64), "threads in each job worker"),
     Setting("CELERY_BROKER_URL", "", values.server_url("redis", "rediss", "amqp", "amqps"),
-            "lets Celery run the jobs", True),
+            "Celery's workers run the jobs, and no built-in one beside gunicorn", True),
     Setting("MAIL_SERVER", "", values.optional_text,
             "SMTP host; empty writes mail to the instance folder"),
     Setting("MAIL_PORT", "587", values.whole_number(1, 65535), "SMTP port"),

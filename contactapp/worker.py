@@ -1,16 +1,30 @@
-"""What job workers do: every kind of job, and what is due again and again."""
+"""What job workers do: every kind of job, and what is due again and again.
+
+`celery -A contactapp.worker worker` finds Celery's application here as `celery`.
+"""
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 from flask import Flask
 
+from . import ready_app
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
+from .config import ConfigError, load
+from .engine import DatabaseFailure
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
 from .jobs.worker import Handler, JobWorker
+from .keyring import MissingKey, WrongMasterKey
 from .notes import processing
+from .startup import StartError
 from .users import avatars
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 MINUTE, HOUR = 60_000, 3_600_000  # ms
 
@@ -60,3 +74,31 @@ PERIODS = {
 def job_worker(app: Flask) -> JobWorker:
     """A worker for all of it."""
     return JobWorker(app, HANDLERS, PERIODS, LAST_WORDS)
+
+
+def __getattr__(name: str) -> Celery:
+    """`celery`, made when it is first asked for: the built-in worker need not import Celery."""
+    if name != "celery":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = made = _new_celery()
+    return made
+
+
+def _new_celery() -> Celery:
+    try:
+        settings = load()
+        if settings.celery_broker_url is None:
+            raise ConfigError("CONTACTAPP_CELERY_BROKER_URL", "must be set for Celery.")
+    except ConfigError as error:
+        sys.exit(f"contactapp: {error}")
+    from .jobs.celery_worker import CeleryWorker
+
+    return CeleryWorker(settings, _ready_app, HANDLERS, PERIODS, LAST_WORDS).celery
+
+
+def _ready_app() -> Flask:
+    """An application that is fit for it. Celery goes on after any other exception."""
+    try:
+        return ready_app()
+    except (StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:
+        sys.exit(f"contactapp: {error}")

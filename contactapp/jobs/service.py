@@ -11,10 +11,13 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+from flask import current_app
+
 from .. import clock
-from ..database import Sql, lane, write_transaction
+from ..database import Sql, after_commit, lane, write_transaction
 from ..errors import NotFound
 
 ATTEMPTS = 8
@@ -23,13 +26,23 @@ KEPT_MS = 7 * 86_400_000  # a done job stays to be looked at
 SILENT_MS = 60_000  # after that a worker counts as gone
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 1_000, 600_000
 
-_DUE = Sql("SELECT 1 FROM job WHERE status = 'pending' AND next_at <= ? LIMIT 1")
+_DUE = Sql(
+    "SELECT id FROM job WHERE status = 'pending' AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+)
+_IS_DUE = Sql("SELECT 1 FROM job WHERE status = 'pending' AND next_at <= ? AND id = ?")
 _CLAIM = (
     "UPDATE job SET lease = ?, next_at = ?, attempts = attempts + 1, updated_at = ? WHERE id = ("
-    "SELECT id FROM job WHERE status = 'pending' AND next_at <= ? ORDER BY next_at, id LIMIT 1{}) "
+    "SELECT id FROM job WHERE status = 'pending' AND next_at <= ? {} LIMIT 1{}) "
     "RETURNING id, kind, ref, user_id, attempts, period"
 )
-_CLAIM_DUE = Sql(_CLAIM.format(""), postgresql=_CLAIM.format(" FOR UPDATE SKIP LOCKED"))
+
+
+def _claiming(which: str) -> Sql:
+    locked = _CLAIM.format(which, " FOR UPDATE SKIP LOCKED")
+    return Sql(_CLAIM.format(which, ""), postgresql=locked)
+
+
+_CLAIM_NEXT, _CLAIM_THIS = _claiming("ORDER BY next_at, id"), _claiming("AND id = ?")
 _RENEW = Sql("UPDATE job SET next_at = ?, updated_at = ? WHERE id = ? AND lease = ?")
 _SETTLE = Sql(
     "UPDATE job SET status = ?, attempts = ?, next_at = ?, error = ?, lease = NULL, updated_at = ? "
@@ -107,20 +120,34 @@ def enqueue(kind: str, ref: int | None = None, user_id: int | None = None) -> in
         "created_at": now,
         "updated_at": now,
     }
-    return lane().insert("job", row)
+    job_id = lane().insert("job", row)
+    wake_up = current_app.extensions.get("contactapp.wake_up")
+    if wake_up is not None:  # there is a broker (see wake_ups)
+        after_commit(partial(wake_up, job_id))
+    return job_id
 
 
-def claim() -> Job | None:
-    """The job that has been due for longest, now held by the caller; None where none is."""
+def claim(job_id: int | None = None) -> Job | None:
+    """The job that has been due for longest, or this one, now held by the caller; None where none
+    is due, or this one is not."""
     # Asked first without a lock: an idle worker must not keep writers waiting.
-    return _claim() if lane().one(_DUE, (clock.now_ms(),)) else None
+    if job_id is None:
+        return _claim(_CLAIM_NEXT) if due(1) else None
+    if lane().one(_IS_DUE, (clock.now_ms(), job_id)) is None:
+        return None
+    return _claim(_CLAIM_THIS, job_id)
 
 
 @write_transaction
-def _claim() -> Job | None:
+def _claim(sql: Sql, *which: int) -> Job | None:
     now, token = clock.now_ms(), uuid.uuid4().hex
-    rows = lane().change(_CLAIM_DUE, (token, now + LEASE_MS, now, now))
+    rows = lane().change(sql, (token, now + LEASE_MS, now, now, *which))
     return Job(*(*rows[0], token)) if rows else None
+
+
+def due(limit: int) -> list[int]:
+    """The ids of the jobs that have been due for longest and that nobody holds."""
+    return [row[0] for row in lane().all(_DUE, (clock.now_ms(), limit))]
 
 
 @write_transaction
@@ -212,7 +239,7 @@ def gone(uid: str) -> None:
     lane().run(_GONE, (uid, clock.now_ms() - 10 * SILENT_MS))
 
 
-def worker_is_silent() -> bool:
-    """Whether no worker has been heard of for a minute."""
+def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:
+    """Whether no worker has been heard of for so long."""
     [last] = lane().one(_LAST_SEEN)
-    return last is None or last < clock.now_ms() - SILENT_MS
+    return last is None or last < clock.now_ms() - milliseconds

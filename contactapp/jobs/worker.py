@@ -1,4 +1,5 @@
-"""The loop of a job worker: threads that claim due jobs, and one that says that it is alive."""
+"""What every worker does with a job, and the loop of the built-in one: threads that claim due jobs,
+and one that says that it is alive."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from flask import Flask
 
 from . import service
 from .service import ATTEMPTS, Effect, Job, LastWord, LeaseLost
+
+R = TypeVar("R")
 
 log = logging.getLogger("contactapp")
 
@@ -22,6 +25,34 @@ BEAT_SECONDS = 15.0
 # Does what has to be done outside the database, and returns what is to be done inside it in the
 # transaction that marks the job done.
 Handler = Callable[[Job], Effect | None]
+
+
+def do(job: Job, handlers: Mapping[str, Handler], last_words: Mapping[str, LastWord]) -> None:
+    """Do a claimed job, and settle it. Raises what keeps it from being settled."""
+    try:
+        if job.attempts > ATTEMPTS and job.period is None:
+            raise RuntimeError("every attempt so far ended its worker")
+        service.finish(job, handlers[job.kind](job))
+    except LeaseLost:
+        log.warning("job %d (%s) took longer than its lease", job.id, job.kind)
+    except Exception as error:  # whatever it is, the job is tried again and others go on
+        dead = service.fail(job, error, last_words.get(job.kind))
+        log.log(
+            logging.ERROR if dead else logging.WARNING,
+            "job %d (%s) failed, attempt %d of %d: %s%s",
+            *(job.id, job.kind, job.attempts, ATTEMPTS, type(error).__name__),
+            "; see `contactapp jobs list`" if dead else "",
+        )
+
+
+def guarded(app: Flask, call: Callable[[], R]) -> R | None:
+    """What the call returns; None where it fails, say because the database is away."""
+    try:
+        with app.app_context():
+            return call()
+    except Exception as error:
+        log.error("a job worker could not go on: %s", type(error).__name__)
+        return None
 
 
 class JobWorker:
@@ -67,43 +98,15 @@ class JobWorker:
         while not self._stopping.is_set() and alive():
             if beats <= 0:
                 beats = BEAT_SECONDS
-                self._guarded(lambda: service.seen(self.uid))
+                guarded(self._app, lambda: service.seen(self.uid))
             self._stopping.wait(1.0)
             beats -= 1.0
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             with self._turn:
-                job = None if self._stopping.is_set() else self._guarded(service.claim)
+                job = None if self._stopping.is_set() else guarded(self._app, service.claim)
                 if job is None:
                     self._stopping.wait(POLL_SECONDS)
                     continue
-            self._guarded(partial(self._do, job))
-
-    def _do(self, job: Job) -> None:
-        try:
-            self._attempt(job)
-        except LeaseLost:
-            log.warning("job %d (%s) took longer than its lease", job.id, job.kind)
-        except Exception as error:  # whatever it is, the job is tried again and others go on
-            dead = service.fail(job, error, self._last_words.get(job.kind))
-            log.log(
-                logging.ERROR if dead else logging.WARNING,
-                "job %d (%s) failed, attempt %d of %d: %s%s",
-                *(job.id, job.kind, job.attempts, ATTEMPTS, type(error).__name__),
-                "; see `contactapp jobs list`" if dead else "",
-            )
-
-    def _attempt(self, job: Job) -> None:
-        if job.attempts > ATTEMPTS and job.period is None:
-            raise RuntimeError("every attempt so far ended its worker")
-        service.finish(job, self._handlers[job.kind](job))
-
-    def _guarded(self, call: Callable[[], Any]) -> Any:
-        """What the call returns; None where it fails, say because the database is away."""
-        try:
-            with self._app.app_context():
-                return call()
-        except Exception as error:
-            log.error("a job worker could not go on: %s", type(error).__name__)
-            return None
+            guarded(self._app, partial(do, job, self._handlers, self._last_words))

@@ -1,6 +1,9 @@
 """An application of the test's own, whose queue nobody else fills, and a clock to turn."""
 
+import itertools
+
 import pytest
+import redis
 
 from contactapp import clock
 from contactapp.database import Sql, lane, write_transaction
@@ -33,6 +36,30 @@ def time(monkeypatch):
     standing = Clock()
     monkeypatch.setattr(clock, "now_ms", standing)
     return standing
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def broker(redis_url):
+    """The URL of an empty broker."""
+    url = f"{redis_url.rpartition('/')[0]}/{next(_numbers) % 16}"
+    redis.Redis.from_url(url).flushdb()
+    return url
+
+
+@pytest.fixture
+def brokered(engine, new_app, broker):
+    """An application with a broker and an empty queue; its context is pushed."""
+    app = new_app(engine, CELERY_BROKER_URL=broker)
+    with app.app_context():
+        yield app
+
+
+def length(broker, queue):
+    """How many messages wait in a queue of the broker."""
+    return redis.Redis.from_url(broker).llen(queue)
 
 
 def add(kind="work", ref=None, user_id=None):
