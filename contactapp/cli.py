@@ -14,7 +14,7 @@ import click
 from . import create_app, logs, ready_app, startup
 from . import mail as letters
 from .account_commands import books, users
-from .audit import verification
+from .audit_commands import audit
 from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
@@ -54,6 +54,7 @@ def db_upgrade() -> None:
 
 cli.add_command(users)
 cli.add_command(books)
+cli.add_command(audit)
 
 
 @cli.command()
@@ -109,31 +110,6 @@ def jobs_replay(job_id: int | None, everything: bool) -> None:
     with ready_app().app_context():
         count = jobs_service.replay(job_id)
     click.echo(f"{count} to be tried again.")
-
-
-@cli.group()
-def audit() -> None:
-    """The audit trail."""
-
-
-@audit.command("verify")
-def audit_verify() -> None:
-    """Follow every chain of changes and events, and name the first broken link of each."""
-    with ready_app().app_context():
-        following = click.progressbar(
-            verification.follow_all(),
-            length=verification.count_chains(),
-            label="Following the chains",
-            file=sys.stderr,
-        )
-        with following as chains:
-            found = list(chains)
-    broken = [chain for chain in found if chain.broken]
-    for chain in broken:
-        click.secho(f"broken: {chain.of}: {chain.broken}", fg="red")
-    if broken:
-        sys.exit(1)
-    click.echo(f"{sum(chain.links for chain in found)} links in {len(found)} chains, all good.")
 
 
 @cli.group()

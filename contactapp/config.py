@@ -85,6 +85,7 @@ class Settings:
     max_body_bytes: int
     avatar_bytes: int
     allowed_hosts: tuple[str, ...]
+    change_retention_days: int
     view_cache_mb: int
     busy_timeout_seconds: int
 

@@ -1,4 +1,5 @@
-"""The change log and the audit trail are append-only in the database too, not only in this program.
+"""Change log, audit trail and checkpoints are append-only in the database too, not only in this
+program.
 
 Alembic's batch mode silently drops SQLite's triggers, so they are made anew after every migration
 (`install`), and a test compares what is there with what is written here.
@@ -44,6 +45,12 @@ _EVENT_UPDATE_REFUSED = " OR ".join(
     ]
 )
 
+# Those of a purged part may go, and with a stream all of its own.
+_CHECKPOINT_DELETE_REFUSED = (
+    "OLD.stream_id = 0 OR EXISTS (SELECT 1 FROM stream WHERE stream.id = OLD.stream_id "
+    "AND OLD.seq >= stream.floor)"
+)
+
 SQLITE = {
     "audit_event_no_update": (
         "CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event "
@@ -73,6 +80,20 @@ SQLITE = {
         "(SELECT 1 FROM change WHERE stream_id = NEW.stream_id AND seq = NEW.seq) "
         "BEGIN SELECT RAISE(ABORT, 'change is append-only'); END"
     ),
+    "checkpoint_no_update": (
+        "CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint "
+        "BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END"
+    ),
+    "checkpoint_no_delete": (
+        "CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint "
+        f"WHEN {_CHECKPOINT_DELETE_REFUSED} "
+        "BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END"
+    ),
+    "checkpoint_no_replace": (
+        "CREATE TRIGGER checkpoint_no_replace BEFORE INSERT ON checkpoint WHEN EXISTS (SELECT 1 "
+        "FROM checkpoint WHERE stream_id = NEW.stream_id AND seq = NEW.seq AND floor = NEW.floor) "
+        "BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END"
+    ),
 }
 POSTGRESQL = {
     "audit_event_no_update": (
@@ -99,14 +120,29 @@ POSTGRESQL = {
         "CREATE TRIGGER change_no_truncate BEFORE TRUNCATE ON change "
         "EXECUTE FUNCTION contactapp_append_only()"
     ),
+    "checkpoint_no_update": (
+        "CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint FOR EACH ROW "
+        "EXECUTE FUNCTION contactapp_append_only()"
+    ),
+    "checkpoint_no_delete": (
+        "CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint FOR EACH ROW "
+        "EXECUTE FUNCTION contactapp_checkpoint_delete()"
+    ),
+    "checkpoint_no_truncate": (
+        "CREATE TRIGGER checkpoint_no_truncate BEFORE TRUNCATE ON checkpoint "
+        "EXECUTE FUNCTION contactapp_append_only()"
+    ),
 }
 _POSTGRESQL_FUNCTIONS = (
     "CREATE OR REPLACE FUNCTION contactapp_append_only() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
-    # A trigger's WHEN cannot hold a subquery on PostgreSQL, so this one asks inside.
+    # A trigger's WHEN cannot hold a subquery on PostgreSQL, so these ask inside.
     "CREATE OR REPLACE FUNCTION contactapp_append_only_delete() RETURNS trigger LANGUAGE plpgsql "
     f"AS $$ BEGIN IF {_DELETE_REFUSED} THEN RAISE EXCEPTION 'change is append-only'; END IF; "
     "RETURN OLD; END $$",
+    "CREATE OR REPLACE FUNCTION contactapp_checkpoint_delete() RETURNS trigger LANGUAGE plpgsql "
+    f"AS $$ BEGIN IF {_CHECKPOINT_DELETE_REFUSED} THEN "
+    "RAISE EXCEPTION 'checkpoint is append-only'; END IF; RETURN OLD; END $$",
 )
 
 

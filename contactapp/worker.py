@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from . import ready_app
+from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
 from .config import ConfigError, load
@@ -26,7 +27,7 @@ from .users import avatars
 if TYPE_CHECKING:
     from celery import Celery
 
-MINUTE, HOUR = 60_000, 3_600_000  # ms
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # ms
 
 
 def _purge(_job: Job) -> Effect:
@@ -57,17 +58,22 @@ HANDLERS: dict[str, Handler] = {
     "mail.password_changed": mails.mail_notice,
     "mail.email_changed": mails.mail_to_old_address,
     "audit.chain": _chain,
+    "audit.checkpoint": checkpoints.make,
     "account.erase": erasure.erase,
     "note.process": processing.process,
     "avatars.sweep": _sweep,
     "database.tidy": erasure.tidy,
     "purge": _purge,
+    "purge.changes": retention.purge,
 }
 LAST_WORDS: dict[str, LastWord] = {"note.process": processing.give_up}
 PERIODS = {
     "audit.chain": MINUTE,
+    "audit.checkpoint": DAY,
     "avatars.sweep": HOUR,
     "purge": HOUR,
+    # Each time leaves a checkpoint for every book that it shortens.
+    "purge.changes": DAY,
 }
 
 

@@ -64,6 +64,7 @@ LEVELS = (
     {
         "",
         "account_commands",
+        "audit_commands",
         "cli",
         "probes",
         "startup",
@@ -86,6 +87,9 @@ MEETINGS = {
     ("changes.routes", "auth.guard"): "who waited for changes is let in anew before they are told",
     ("contacts.routes", "changes.schemas"): "the history of anything has one shape",
     ("notes.routes", "changes.schemas"): "that of a note too",
+    ("auth.erasure", "audit.retention"): "erasing lets a stream go as a purge does",
+    ("auth.erasure", "audit.checkpoints"): "and takes its checkpoints away with it",
+    ("auth.export", "audit.trail"): "an export shows events as the trail does",
     ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",

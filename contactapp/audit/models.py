@@ -1,4 +1,4 @@
-"""Events that belong to no book."""
+"""Events that belong to no book, and what is kept of the chains elsewhere than in them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class AuditEvent(Model):
         Index(
             "uq_audit_event_minute",
             "at",
+            "kind",
             unique=True,
-            sqlite_where=text("kind = 'sign_in_failed_unknown'"),
-            postgresql_where=text("kind = 'sign_in_failed_unknown'"),
+            sqlite_where=text("user_id IS NULL"),
+            postgresql_where=text("user_id IS NULL"),
         ),
         {"sqlite_autoincrement": True},
     )
@@ -39,3 +40,18 @@ class AuditEvent(Model):
     sealed_hash: Mapped[bytes] = mapped_column(LargeBinary)
     seq: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     head: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Checkpoint(Model):
+    """How far a stream had come: its `seq`, `head` and `floor` at a time, and an HMAC over them.
+    Stream 0 stands for the chain of the audit events. Append-only by trigger; those below a
+    stream's floor may go."""
+
+    __tablename__ = "checkpoint"
+
+    stream_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    floor: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int] = mapped_column(BigInteger)
+    mac: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,10 +1,11 @@
 """Following the chains of changes and of audit events, link by link.
 
 A head is an HMAC over the head before it and everything its row says (`changes.service.next_head`),
-so a row that somebody edited, took out or put between is where its chain breaks first. What a
-purge or an erasure has emptied breaks nothing: the chain covers the hash of what was sealed. Who
-takes away the newest links, and tells the stream so, is not found out as long as there are no
-checkpoints elsewhere.
+so a row that somebody edited, took out or put between is where its chain breaks first. What was
+emptied breaks nothing: the chain covers the hash of what was sealed. Each chain must go through its
+checkpoints, and begin at the floor that they tell; so who takes away the newest links, or the
+oldest, is found out. What the row at a floor says besides its head is told nowhere any more, and
+shown nowhere either. See `outside` for who takes the checkpoints away too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ..changes.models import GENESIS, Change
 from ..changes.service import next_head
 from ..database import Sql, lane
 from ..keyring import keyring
+from . import checkpoints
+from .checkpoints import EVENTS, Checkpoint
 from .service import CHAINED
 
 _BATCH = 1000
@@ -33,6 +36,11 @@ _CHANGES = Sql(
     "WHERE stream_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
 _COUNT = Sql("SELECT count(*) FROM stream")
+# Erasing an account takes its checkpoints away together with its streams.
+_ORPHANS = Sql(
+    "SELECT c.stream_id, max(c.seq) FROM checkpoint c WHERE c.stream_id <> 0 AND NOT EXISTS "
+    "(SELECT 1 FROM stream s WHERE s.id = c.stream_id) GROUP BY c.stream_id ORDER BY c.stream_id"
+)
 _HEAD_AT = Sql("SELECT head FROM change WHERE stream_id = ? AND seq = ?")
 _EVENTS = Sql(
     f"SELECT {', '.join(_EVENT_COLUMNS)} FROM audit_event "  # noqa: S608
@@ -51,7 +59,7 @@ class Chain(NamedTuple):
 
 def count_chains() -> int:
     """How many there are to follow."""
-    return lane().one(_COUNT)[0] + 1
+    return lane().one(_COUNT)[0] + len(lane().all(_ORPHANS)) + 1
 
 
 def follow_all() -> Iterator[Chain]:
@@ -65,7 +73,10 @@ def follow_all() -> Iterator[Chain]:
             if chain is not None:
                 yield chain
         last = streams[-1][0]
-    yield _follow_events()
+    for stream_id, seq in lane().all(_ORPHANS):
+        yield Chain(f"stream {stream_id}", 0, f"it is gone, and a checkpoint saw its number {seq}")
+    with lane().snapshot():
+        yield _follow_events()
 
 
 def _follow_changes(stream_id: int) -> Chain | None:
@@ -75,46 +86,77 @@ def _follow_changes(stream_id: int) -> Chain | None:
         return None
     seq, head, floor, book_id, user_id = stream
     of = f"book {book_id}" if book_id else f"data of user {user_id}"
-    link = _Links(_LINKED, floor, _head_at(stream_id, floor))
-    while rows := lane().all(_CHANGES, (stream_id, link.seq, seq, _BATCH)):
-        for row in rows:
-            problem = link.follow(dict(zip(_CHANGE_COLUMNS, row, strict=True)))
-            if problem:
-                return Chain(of, link.count, problem)
-    if link.seq != seq:
-        return Chain(of, link.count, f"number {link.seq + 1} is missing, and all after it")
-    if link.head not in {head, None}:
-        return Chain(of, link.count, f"number {seq} is not what its stream ends with")
-    return Chain(of, link.count, None)
+    marks = checkpoints.of_stream(stream_id)
+    begins, problem = _beginning(stream_id, seq, floor, marks)
+    link = _Links(_LINKED, floor, begins, marks)
+    problem = problem or _walk(link, _CHANGE_COLUMNS, _CHANGES, (stream_id,), (seq,))
+    if problem is None and link.seq != seq:
+        problem = f"number {link.seq + 1} is missing, and all after it"
+    if problem is None and link.head != head:
+        problem = f"number {seq} is not what its stream ends with"
+    return Chain(of, link.count, problem or link.unreached())
 
 
-def _head_at(stream_id: int, floor: int) -> bytes | None:
-    """The head before the first link; None where it was purged, and the first is taken as it is."""
+def _beginning(
+    stream_id: int, seq: int, floor: int, marks: list[Checkpoint]
+) -> tuple[bytes, str | None]:
+    """The head before the first link, and what is wrong with where that is."""
+    told = max((mark.floor for mark in marks if mark.is_genuine()), default=0)
+    if floor != told:
+        return GENESIS, f"it begins after number {floor}, and by its checkpoints after {told}"
     if floor == 0:
-        return GENESIS
+        return GENESIS, None
     row = lane().one(_HEAD_AT, (stream_id, floor))
-    return row and row[0]
+    if row is None and floor == seq:  # its account is being erased
+        row = next(((mark.head,) for mark in marks if mark.seq == floor), None)
+    if row is None:
+        return GENESIS, f"number {floor}, from which the others follow, is missing"
+    return row[0], None
 
 
 def _follow_events() -> Chain:
-    link = _Links((*CHAINED, "seq"), 0, GENESIS)
-    while rows := lane().all(_EVENTS, (link.seq, _BATCH)):
+    link = _Links((*CHAINED, "seq"), 0, GENESIS, checkpoints.of_stream(EVENTS))
+    problem = _walk(link, _EVENT_COLUMNS, _EVENTS, (), ())
+    return Chain("audit events", link.count, problem or link.unreached())
+
+
+def _walk(
+    link: _Links, columns: tuple[str, ...], sql: Sql, of: tuple[int, ...], until: tuple[int, ...]
+) -> str | None:
+    """Follow all rows that the statement gives; what is wrong with the first that does not hold."""
+    while rows := lane().all(sql, (*of, link.seq, *until, _BATCH)):
         for row in rows:
-            problem = link.follow(dict(zip(_EVENT_COLUMNS, row, strict=True)))
+            problem = link.follow(dict(zip(columns, row, strict=True)))
             if problem:
-                return Chain("audit events", link.count, problem)
-    return Chain("audit events", link.count, None)
+                return problem
+    return None
 
 
 class _Links:
     """How far a chain was followed: `seq` and `head` of its last good link."""
 
-    def __init__(self, columns: tuple[str, ...], seq: int, head: bytes | None) -> None:
+    def __init__(
+        self, columns: tuple[str, ...], seq: int, head: bytes, marks: list[Checkpoint]
+    ) -> None:
         self._columns = columns
         self._key = keyring().purpose("chain")
+        self._marks = marks
+        self._seen = {mark.seq: mark.head for mark in marks if mark.is_genuine()}
         self.seq = seq
         self.head = head
         self.count = 0
+
+    def unreached(self) -> str | None:
+        """After the last link: what is wrong with the checkpoints themselves, or with the end."""
+        for mark in self._marks:
+            if not mark.is_genuine():
+                return f"the checkpoint of number {mark.seq} was not made here, or was changed"
+        newest = max(self._seen, default=0)
+        if newest > self.seq:
+            return f"it ends with number {self.seq}, and a checkpoint saw number {newest}"
+        if self._seen.get(self.seq, self.head) != self.head:
+            return f"number {self.seq} is not what its checkpoint saw"
+        return None
 
     def follow(self, row: dict[str, Any]) -> str | None:
         """Go on to this row, or say what is wrong with it."""
@@ -123,11 +165,13 @@ class _Links:
             return f"number {self.seq + 1} is missing"
         content = {name: row[name] for name in self._columns}
         try:
-            if self.head is not None and next_head(self._key, self.head, content) != head:
+            if next_head(self._key, self.head, content) != head:
                 return f"number {seq} does not follow from the one before, or was changed"
             if sealed is not None and hashlib.sha256(sealed).digest() != row["sealed_hash"]:
                 return f"what number {seq} has sealed was changed"
         except (AttributeError, TypeError):  # SQLite takes text for bytes and bytes for text
             return f"number {seq} holds what was never written there"
+        if self._seen.get(seq, head) != head:
+            return f"number {seq} is not what its checkpoint saw"
         self.seq, self.head, self.count = seq, head, self.count + 1
         return None

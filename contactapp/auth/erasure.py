@@ -12,6 +12,7 @@ import os
 
 from .. import clock
 from ..actor import Actor
+from ..audit import checkpoints, retention
 from ..audit import service as audit
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
@@ -38,7 +39,6 @@ _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
 # The append-only trigger lets go of what is at or below the floor.
-_RAISE_FLOOR = Sql("UPDATE stream SET floor = seq WHERE id = ?")
 _SOME_CHANGES = Sql(
     "DELETE FROM change WHERE stream_id = ? AND seq IN "
     "(SELECT seq FROM change WHERE stream_id = ? ORDER BY seq LIMIT ?)"
@@ -101,7 +101,7 @@ def erase(job: Job) -> Effect | None:
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
     for stream_id in streams:
-        _remove(_RAISE_FLOOR, (stream_id,))
+        retention.raise_floor(stream_id)
         while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):
             renew(job)
 
@@ -116,6 +116,7 @@ def erase(job: Job) -> Effect | None:
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:
             lane().run(_DROP_STREAM, (stream_id,))
+            checkpoints.drop_all(stream_id)
         for key_id in [book[2] for book in books] + [user[1]]:
             lane().run(_DROP_KEY, (key_id,))
         # What SQLite's log still holds of it goes with the next change.

@@ -10,6 +10,7 @@ import orjson
 
 from ..actor import Actor
 from ..audit import service as audit
+from ..audit import trail
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts
 from ..database import write_transaction
@@ -84,7 +85,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
             ("contacts.json", export_contacts(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
             ("changes.json", export_changes(actor.user_id)),
-            ("audit.json", audit.own_events(actor.user_id)),
+            ("audit.json", trail.own_events(actor.user_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as entry:
                 for part in _json_list(rows):

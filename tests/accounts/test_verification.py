@@ -1,50 +1,12 @@
 """The chains are followed, and the first broken link is named."""
 
 import pytest
-from sqlalchemy import text
 
-from contactapp import triggers
-from contactapp.audit import service as audit
-from contactapp.audit.verification import count_chains, follow_all
-from contactapp.database import database, write_transaction
-from contactapp.jobs.service import Job
+from contactapp.audit import retention
+from contactapp.audit.verification import follow_all
 from tests.support.cast import Person
+from tests.support.chains import Story, stream_of
 from tests.support.command import contactapp
-
-JOB = Job(1, "audit.chain", None, None, 1, 60_000, "lease")
-
-
-class Story:
-    """Somebody's book of five changes, and a few events, all chained."""
-
-    def __init__(self, app):
-        self.app = app
-        self.ann = Person(app, "ann")
-        contact = self.ann.contact(first_name="Grace")
-        for number in range(4):
-            self.ann.patch(f"/contacts/{contact['id']}", json={"nickname": f"n{number}"})
-        with app.app_context():
-            write_transaction(audit.chain(app.extensions["contactapp.quota"], JOB))()
-
-    def tamper(self, statement):
-        """Run a statement with the triggers away, as who owns the database can."""
-        with self.app.app_context(), database().engine.begin() as connection:
-            for name in sorted(triggers.names(database().is_sqlite)[1]):
-                table = name.partition("_no_")[0]
-                on = "" if database().is_sqlite else f" ON {table}"
-                connection.execute(text(f"DROP TRIGGER {name}{on}"))
-            stream = text("SELECT stream_id FROM book WHERE id = :book")
-            mine = connection.execute(stream, {"book": self.ann.book_id}).scalar_one()
-            found = connection.execute(text(statement.replace(":stream", str(mine))))
-            assert found.rowcount
-            triggers.install(connection)
-
-    def broken(self):
-        """{chain: what is wrong}."""
-        with self.app.app_context():
-            chains = list(follow_all())
-            assert len(chains) == count_chains()
-        return {chain.of: chain.broken for chain in chains if chain.broken}
 
 
 @pytest.fixture
@@ -136,14 +98,61 @@ def test_values_of_another_type_are_found_too(story, change):
 def test_what_was_emptied_or_purged_breaks_nothing(story):
     story.tamper("UPDATE change SET sealed = NULL WHERE stream_id = :stream")
     story.tamper("UPDATE audit_event SET sealed = NULL WHERE sealed IS NOT NULL")
-    story.tamper("UPDATE stream SET floor = 3 WHERE id = :stream")
+    assert story.broken() == {}
+    with story.app.app_context():
+        retention.raise_floor(stream_of(story.ann), 3)
     assert story.broken() == {}
     story.tamper("DELETE FROM change WHERE stream_id = :stream AND seq < 3")
     assert story.broken() == {}
-    story.tamper("DELETE FROM change WHERE stream_id = :stream AND seq = 3")
-    assert story.broken() == {}
     story.tamper("UPDATE change SET at = 1 WHERE stream_id = :stream AND seq = 5")
-    assert story.broken()
+    assert story.broken() == {
+        story.book: "number 5 does not follow from the one before, or was changed"
+    }
+
+
+CUT = {
+    "by a floor": (
+        ("UPDATE stream SET floor = 3 WHERE id = :stream",),
+        "it begins after number 3, and by its checkpoints after 0",
+    ),
+    "by a floor and a checkpoint": (
+        (
+            "UPDATE stream SET floor = 3 WHERE id = :stream",
+            "INSERT INTO checkpoint SELECT id, seq, floor, head, 1, head FROM stream "
+            "WHERE id = :stream",
+            "DELETE FROM change WHERE stream_id = :stream AND seq < 3",
+        ),
+        "it begins after number 3, and by its checkpoints after 0",
+    ),
+    "and nothing else": (
+        ("DELETE FROM change WHERE stream_id = :stream AND seq < 3",),
+        "number 1 is missing",
+    ),
+}
+
+
+# OB-2
+@pytest.mark.parametrize("how", CUT)
+def test_who_else_cuts_off_the_beginning_is_found_out(shelf, how):
+    statements, problem = CUT[how]
+    story = Story(shelf)
+    story.tamper(*statements)
+    assert story.broken()[story.book] == problem
+
+
+# OB-2
+def test_a_purged_chain_cannot_be_cut_shorter(story):
+    with story.app.app_context():
+        retention.raise_floor(stream_of(story.ann), 2)
+    story.mark()
+    story.tamper("UPDATE stream SET floor = 4 WHERE id = :stream")
+    told = "it begins after number 4, and by its checkpoints after 2"
+    assert story.broken() == {story.book: told}
+    story.tamper("UPDATE stream SET floor = 2 WHERE id = :stream")
+    assert story.broken() == {}
+    story.tamper("DELETE FROM change WHERE stream_id = :stream AND seq = 2")
+    told = "number 2, from which the others follow, is missing"
+    assert story.broken() == {story.book: told}
 
 
 def test_an_account_that_is_erased_meanwhile_breaks_nothing(story):
@@ -153,7 +162,7 @@ def test_an_account_that_is_erased_meanwhile_breaks_nothing(story):
         following = follow_all()
         chains = [next(following)]
         story.ann = gone
-        story.tamper("UPDATE stream SET floor = seq WHERE id = :stream")
+        retention.raise_floor(stream_of(gone))
         story.tamper("DELETE FROM change WHERE stream_id = :stream")
         chains += following
     assert [chain.broken for chain in chains] == [None] * len(chains)

@@ -20,7 +20,7 @@ from tests.conftest import FAST
 from tests.support.cast import Person
 from tests.support.command import finish, let_go, poised, project, start
 
-NEWEST = "0006"
+NEWEST = "0007"
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -151,7 +151,7 @@ def test_the_triggers_are_those_of_the_program(connection, engine):
     else:
         query = text(
             "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal "
-            "AND tgrelid IN ('change'::regclass, 'audit_event'::regclass)"
+            "AND tgrelid IN ('change'::regclass, 'audit_event'::regclass, 'checkpoint'::regclass)"
         )
         enabled = {name: str(state) for name, state in connection.execute(query)}
         assert enabled == dict.fromkeys(triggers.POSTGRESQL, "O")

@@ -1,0 +1,56 @@
+"""What the audit trail calls what was done."""
+
+from __future__ import annotations
+
+UNKNOWN = "sign_in_failed_unknown"
+LIMITED_UNKNOWN = "limited_unknown"
+
+EVENT_KINDS = {
+    "registered": "the account was made",
+    "signed_in": "a session was opened",
+    "sign_in_failed": "a wrong password, a deactivated account, or an address not confirmed yet",
+    UNKNOWN: "tries of a minute to sign in to accounts that do not exist",
+    "signed_out": "sessions were ended",
+    "refresh_token_reused": "a spent refresh token came back, its session was ended",
+    "refused": "something that the account may not do; one a minute for each route",
+    "limited": "the account's requests went over a limit; one a minute",
+    LIMITED_UNKNOWN: "requests of a minute over a limit, from nobody who is signed in",
+    "email_verified": "the address was proven",
+    "account_cleared": "the address was proven by another than who had signed in before",
+    "password_changed": "by its owner, who knew the old one",
+    "password_reset": "by a link",
+    "email_changed": "the new address was proven",
+    "profile_changed": "names of the changed fields",
+    "avatar_changed": "a picture was set or removed",
+    "exported": "everything was downloaded",
+    "feed_made": "an address was made at which a calendar can be read",
+    "feed_deleted": "and that address opens nothing any more",
+    "deleted": "the account is being erased",
+    "role_changed": "by an admin",
+    "activated": "by an admin",
+    "deactivated": "by an admin",
+    "contact_limit_changed": "by an admin",
+    "reset_link_made": "on the command line",
+    "book_shared": "on the command line",
+    "book_unshared": "on the command line",
+}
+# What a change of a book is called, by its entity and op.
+CHANGE_KINDS = {
+    "contact_created": ("contact", "create"),
+    "contact_updated": ("contact", "update"),
+    "contact_deleted": ("contact", "delete"),
+    "note_created": ("note", "create"),
+    "note_updated": ("note", "update"),
+    "note_deleted": ("note", "delete"),
+    "note_processed": ("note", "process"),
+}
+KINDS = (*EVENT_KINDS, *CHANGE_KINDS)
+ENTITIES = tuple(dict.fromkeys(entity for entity, _ in CHANGE_KINDS.values()))
+BY_ANYBODY = {"sign_in_failed", "refresh_token_reused", UNKNOWN, LIMITED_UNKNOWN}  # who knows whom
+
+_KIND_OF = {deed: kind for kind, deed in CHANGE_KINDS.items()}
+
+
+def kind_of(entity: str, op: str) -> str:
+    """What the trail calls such a change."""
+    return _KIND_OF.get((entity, op), f"{entity}_{op}")
