@@ -11,7 +11,7 @@ from flask import Flask
 from . import mail, openapi, problems, startup
 from .answers import build
 from .audit.routes import audit
-from .auth import guard, tokens
+from .auth import guard, refusals, tokens
 from .auth.admin_routes import accounts
 from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_limits(app, settings)
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
+    refusals.install(app)
     slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)

@@ -58,8 +58,6 @@ def _http_exception(error: HTTPException) -> Response:
     if error.response is not None:  # a ready answer, not a failure
         return error.response  # type: ignore[return-value]
     status = error.code or 500
-    if isinstance(error, RateLimitExceeded):
-        return render(_route_limit(error))
     problem = (_BY_STATUS.get(status) or (BadRequest if status < 500 else ServerError))()
     if problem.status == 400:
         problem = BadRequest("bad_request")
@@ -69,7 +67,8 @@ def _http_exception(error: HTTPException) -> Response:
     return render(problem)
 
 
-def _route_limit(error: RateLimitExceeded) -> AppError:
+def route_limit(error: RateLimitExceeded) -> AppError:
+    """The limit of a single route as one of our errors."""
     seconds = retry_after(limiter)
     limit = f" ({error.limit.limit})" if error.limit else ""
     return TooManyRequests(seconds, f"This route's own limit{limit} is used up; wait {seconds} s.")

@@ -90,6 +90,7 @@ MEETINGS = {
     ("auth.erasure", "audit.retention"): "erasing lets a stream go as a purge does",
     ("auth.erasure", "audit.checkpoints"): "and takes its checkpoints away with it",
     ("auth.export", "audit.trail"): "an export shows events as the trail does",
+    ("auth.refusals", "audit.kinds"): "one kind is counted and not recorded",
     ("pages.media", "users.avatars"): "serves the files that it keeps",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",

@@ -48,6 +48,10 @@ _OTHER_BOOK = Sql(
 )
 
 
+class NoSuchBook(NotFound):
+    """The book that was asked for is not there, or somebody else's."""
+
+
 def install(app: Flask) -> None:
     """Guard every route of the application. Call it when all blueprints are registered."""
     for key, mark in (
@@ -86,9 +90,9 @@ def guard() -> None:
             raise refusal or Unauthenticated()
         takes_book = endpoint in extensions["contactapp.books"]
         actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
+        g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()
-        g.actor = actor
     if (
         asked.query_string
         and asked.path.startswith(API)
@@ -145,6 +149,12 @@ def actor_again() -> Actor:
     if claims is None:
         raise refusal or Unauthenticated()
     return _actor(current_app, request, claims, _book_parameter(request))
+
+
+def claimed_user_id() -> int | None:
+    """Whose token came with this request, whether or not its session still lives."""
+    claims, _ = _claims(request)
+    return claims and claims.user_id
 
 
 def _claims(asked: Request) -> tuple[Claims | None, Unauthenticated | None]:
@@ -204,7 +214,7 @@ def _actor(app: Flask, asked: Request, claims: Claims, book_id: int | None) -> A
     if now - row[2] >= _TOUCH_AFTER:
         _touch(claims.session_id, now)
     if row[6] is None:
-        raise NotFound(detail="There is no such book, or it belongs to somebody else.")
+        raise NoSuchBook(detail="There is no such book, or it belongs to somebody else.")
     return Actor(
         claims.user_id,
         claims.session_id,

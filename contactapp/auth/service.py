@@ -115,7 +115,11 @@ def _sign_in(found: Credentials | None, password: str, client: Client) -> TokenP
     fresh = None
     if hasher().needs_rehash(found.password_hash):
         fresh = hasher().hash(password)
-    return _open_session(found.user_id, found.password_hash, fresh, client)
+    try:
+        return _open_session(found.user_id, found.password_hash, fresh, client)
+    except Forbidden:
+        _note_failure(found, client)
+        raise
 
 
 @write_transaction

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from .. import clock
 from ..actor import Actor, Book
+from ..audit import service as audit
 from ..bounded import Bounded, HostPlaces, usable_cores
 from ..changes.service import create_stream
 from ..config import Settings
@@ -30,7 +31,10 @@ _BOOK = Sql(
     "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
     "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
 )
-_PERSONAL = Sql("SELECT id FROM book WHERE owner_id = ? AND personal")
+_PERSONAL = Sql(
+    "SELECT b.id, u.key_id FROM book b JOIN users u ON u.id = b.owner_id "
+    "WHERE b.owner_id = ? AND b.personal"
+)
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
 
 CONTACTS = Source("contact", Meta._fields)
@@ -102,11 +106,11 @@ def list_books(actor: Actor) -> list[dict[str, Any]]:
 
 
 @write_transaction
-def share_book(owner_id: int, user_id: int, role: str) -> None:
+def share_book(owner_id: int, user_id: int, role: str, request_id: str = "cli") -> None:
     """Let a user use the owner's personal book as `viewer` or `editor`; also changes the role."""
     if role not in {"viewer", "editor"}:
         raise InvalidFields.one("/role", "invalid", "The role is viewer or editor.")
-    book_id = _personal_book(owner_id)
+    book_id, key_id = _personal_book(owner_id)
     if user_id == owner_id:
         raise InvalidFields.one("/user_id", "invalid", "The owner needs no sharing.")
     lane().run(_UNSHARE, (book_id, user_id))
@@ -117,16 +121,22 @@ def share_book(owner_id: int, user_id: int, role: str) -> None:
         if "pk_book_member" in error.constraint or "book_member." in error.constraint:
             raise Conflict(detail="Somebody else shares this book right now.") from None
         raise NotFound(detail="There is no such user.") from None
+    details = {"book_id": book_id, "user_id": user_id, "role": role}
+    audit.record("book_shared", owner_id, key_id, request_id, details, actor_id=0)
 
 
 @write_transaction
-def unshare_book(owner_id: int, user_id: int) -> None:
+def unshare_book(owner_id: int, user_id: int, request_id: str = "cli") -> None:
     """End a user's use of the owner's personal book, from the next request on."""
-    lane().run(_UNSHARE, (_personal_book(owner_id), user_id))
+    book_id, key_id = _personal_book(owner_id)
+    if lane().run(_UNSHARE, (book_id, user_id)):
+        details = {"book_id": book_id, "user_id": user_id}
+        audit.record("book_unshared", owner_id, key_id, request_id, details, actor_id=0)
 
 
-def _personal_book(owner_id: int) -> int:
+def _personal_book(owner_id: int) -> tuple[int, int]:
+    """Its id, and the id of its owner's key."""
     found = lane().one(_PERSONAL, (owner_id,))
     if found is None:
         raise NotFound(detail="There is no such user.")
-    return found[0]
+    return found
