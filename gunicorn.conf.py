@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not installed
@@ -9,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not i
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from contactapp import create_app, logs, serving, startup
+from contactapp import create_app, logs, metrics, serving, startup
 from contactapp.beside import WorkerBeside
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
@@ -19,6 +20,8 @@ try:
     _settings = load()
 except ConfigError as _error:
     sys.exit(f"contactapp: {_error}")
+
+_counts = metrics.folder_of(_settings.instance_path)
 
 bind = _settings.bind
 workers = _settings.workers
@@ -83,6 +86,7 @@ def on_starting(server):
 
 def when_ready(server):
     """Start the job worker; say where the documentation is, and a first request to paste."""
+    metrics.begin(_counts)  # not before: a second server that finds the port taken ends up to here
     if _settings.job_worker and not _settings.celery_broker_url:
         server.job_worker = WorkerBeside()
         server.job_worker.start()
@@ -102,11 +106,25 @@ def on_exit(server):
         server.job_worker.stop()
 
 
+def pre_fork(server, worker):
+    """Give the worker the first place that is free."""
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(f"web-{n}" for n in count(1) if f"web-{n}" not in taken)
+
+
+def child_exit(server, worker):
+    """What it had in memory is gone."""
+    metrics.gone(_counts, worker.place)
+
+
 def post_fork(server, worker):
-    """A thread in the middle of a long search gives way to the others after half a millisecond, not
+    """Count with the others.
+
+    A thread in the middle of a long search gives way to the others after half a millisecond, not
     after Python's five: a short request asks for the interpreter several times, once per statement.
     """
     sys.setswitchinterval(0.0005)
+    metrics.share(_counts, worker.place)
 
 
 def post_worker_init(worker):

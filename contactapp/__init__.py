@@ -35,6 +35,7 @@ from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
 from .probes import probes
+from .request_log import RequestLog
 from .session import NoSession
 from .users import avatars
 from .users.routes import users
@@ -91,7 +92,9 @@ def configure_http(app: Flask, settings: Settings) -> None:
     app.url_map.merge_slashes = False  # merging answers with a redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.session_interface = NoSession()
-    app.wsgi_app = Envelope(app.wsgi_app, settings.cors_origins)  # type: ignore[method-assign]
+    app.wsgi_app = Envelope(  # type: ignore[method-assign]
+        app.wsgi_app, settings.cors_origins, RequestLog(lines=settings.request_log)
+    )
 
 
 def init_keys(app: Flask, settings: Settings) -> None:

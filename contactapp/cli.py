@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from . import create_app, logs, ready_app, startup
+from . import create_app, logs, metrics, ready_app, startup
 from . import mail as letters
 from .account_commands import books, users
 from .audit_commands import audit
@@ -65,7 +65,10 @@ def worker(threads: int | None, parent: int | None) -> None:
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
     app = ready_app()
-    if app.extensions["contactapp.settings"].is_production:
+    settings: Settings = app.extensions["contactapp.settings"]
+    if parent:
+        metrics.share(metrics.folder_of(settings.instance_path), "jobs")
+    if settings.is_production:
         dictConfig(logs.configuration())
     working = job_worker(app)
     signal.signal(signal.SIGTERM, lambda *_: working.stop())
@@ -74,7 +77,7 @@ def worker(threads: int | None, parent: int | None) -> None:
     signal.signal(signal.SIGINT, stops)
     # Without that server it would go on unseen.
     alive = lambda: parent is None or os.getppid() == parent  # noqa: E731
-    working.run(threads or app.extensions["contactapp.settings"].job_threads, alive)
+    working.run(threads or settings.job_threads, alive)
 
 
 @cli.group()

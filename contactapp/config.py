@@ -76,6 +76,8 @@ class Settings:
     penalty_seconds: int
     penalty_max_seconds: int
     penalty_quiet_seconds: int
+    metrics_token: str | None = field(repr=False)
+    request_log: bool
     tls_cert: Path | None
     tls_key: Path | None
     bcrypt_cost: int
@@ -112,6 +114,8 @@ def load(
     parsed["instance_path"] = instance
     if parsed["base_url"] is None and parsed["env"] == "development":
         parsed["base_url"] = _local_url(parsed["bind"], tls=parsed["tls_cert"] is not None)
+    if parsed["request_log"] is None:
+        parsed["request_log"] = parsed["env"] == "production"
     loaded = Settings(**parsed)
     _check(loaded)
     if loaded.is_production:
@@ -208,14 +212,15 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
             PREFIX + "BASE_URL", "must be set in production: links in mail begin with it."
         )
     parts = urlsplit(settings.base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(
             PREFIX + "BASE_URL",
             "must begin with https:// in production, or passwords travel in the open.",
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, of nobody else's."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

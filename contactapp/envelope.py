@@ -1,4 +1,4 @@
-"""The WSGI layer around every answer: request id, security headers, CORS.
+"""The WSGI layer around every answer: request id, security headers, CORS, and what is noted of it.
 
 It sits outside Flask so that no answer escapes it, and appends its constant headers in one go,
 which is 15 µs cheaper per request than setting them one by one on the response.
@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from .errors import (
     UnknownTransfer,
     UriTooLong,
 )
+from .request_log import RequestLog, Streamed
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _CONSTANT = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
@@ -32,6 +34,7 @@ _UNLESS_SET = [
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cache-Control", "no-store"),
 ]
+_WITHOUT_BODY = {204, 304}
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 _EXPOSED = (
     "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-RateLimit-Limit, "
@@ -54,24 +57,32 @@ class Envelope:
     """Wrap a WSGI application. `cors_origins`: the exact origins that may read answers.
 
     The application finds its request id as `environ["contactapp.request_id"]` and may append
-    header pairs to the list `environ["contactapp.headers"]` until the answer starts.
+    header pairs to the list `environ["contactapp.headers"]` until the answer starts. For `log` it
+    says what was asked and by whom as `environ["contactapp.rule"]` and `…["contactapp.user_id"]`.
     """
 
-    def __init__(self, application: Callable[..., Any], cors_origins: Iterable[str]) -> None:
+    def __init__(
+        self, application: Callable[..., Any], cors_origins: Iterable[str], log: RequestLog
+    ) -> None:
         self._application = application
+        self._log = log
         self._origins = frozenset(cors_origins)
         self._counter = itertools.count(1)
         self._prefix = ("", 0)
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
+        began = perf_counter()
         request_id = self._request_id(environ.get("HTTP_X_REQUEST_ID"))
         environ["contactapp.request_id"] = request_id
         own: list[tuple[str, str]] = [("X-Request-ID", request_id), *_CONSTANT]
         environ["contactapp.headers"] = own
+        answer: tuple[str, str | None] = ("500", "0")
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            present = {name for name, _ in (*headers, *own)}
+            nonlocal answer
+            present = dict((*headers, *own))
+            answer = status, present.get("Content-Length")
             own.extend(pair for pair in _UNLESS_SET if pair[0] not in present)
             if environ["wsgi.url_scheme"] == "https":
                 own.append(_HSTS)
@@ -79,7 +90,16 @@ class Envelope:
                 own.extend(self._cors(environ, headers))
             return start_response(status, headers + own, *((exc_info,) if exc_info else ()))
 
-        return self._application(environ, start)
+        try:
+            body = self._application(environ, start)
+        except BaseException:  # the server answers 500
+            self._log.answered(environ, 500, 0, began)
+            raise
+        status, length = int(answer[0][:3]), answer[1]
+        if length is None and status not in _WITHOUT_BODY:
+            return Streamed(body, lambda sent: self._log.answered(environ, status, sent, began))
+        self._log.answered(environ, status, length or 0, began)
+        return body
 
     def _request_id(self, offered: str | None) -> str:
         """The client's id where it is harmless, else ours: a random prefix per process and a

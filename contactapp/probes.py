@@ -1,18 +1,31 @@
-"""`/healthz` and `/readyz`, for whoever watches the server."""
+"""`/healthz`, `/readyz` and `/metrics`, for whoever watches the server."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app
+import hmac
+from collections.abc import Iterator
+from pathlib import Path
 
+from flask import Blueprint, Request, Response, current_app, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from . import metrics
 from .answers import answer_object
+from .auth import attempts, guard
+from .config import is_loopback, settings
 from .database import Sql, database, lane
 from .engine import DatabaseFailure, warn_of_old_sqlite
+from .errors import NotFound
 from .http import unlimited
-from .jobs.service import worker_is_silent
+from .jobs import service as jobs_service
+from .metrics import Number
 from .startup import problems
 
 probes = Blueprint("probes", __name__)
 _ALIVE = Sql("SELECT 1")
+_LATE = 300.0  # seconds that a job may be overdue before somebody should look
+# What a proxy that nobody told us of says about its client.
+_PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 
 @probes.route("/healthz")
@@ -25,14 +38,15 @@ def healthz() -> Response:
 @probes.route("/readyz")
 @unlimited
 def readyz() -> Response:
-    """The database answers, is at the right revision, durable, and its keys open."""
+    """The database answers, is at the right revision, durable, its keys open, and the instance
+    folder can be written."""
     try:
         lane().one(_ALIVE)
         found = problems(current_app._get_current_object())  # type: ignore[attr-defined]
     except DatabaseFailure:
         found = ["the database is not reachable"]
     status = {"status": "unready" if found else "ready", "problems": found}
-    warnings = _warnings(ready=not found)
+    warnings = list(_warnings(ready=not found))
     if warnings:
         status["warnings"] = warnings
     if found:
@@ -40,11 +54,77 @@ def readyz() -> Response:
     return answer_object(status)
 
 
-def _warnings(*, ready: bool) -> list[str]:
-    """What the operator should see to, while requests can be served."""
-    found = [warn_of_old_sqlite()] if database().is_sqlite else []
-    if ready and worker_is_silent():
-        found.append(
-            "no job worker was heard of for a minute, so mail waits: run `contactapp worker`"
+def _warnings(*, ready: bool) -> Iterator[str]:
+    """What the operator should see to, while requests can be served.
+
+    Not a 503: that takes this server's requests away. All servers share the queue and the Redis, so
+    all would go at once, and nobody could read a contact because a letter waits. Alarms go by the
+    numbers in /metrics.
+    """
+    if database().is_sqlite and (warning := warn_of_old_sqlite()):
+        yield warning
+    if ready:
+        yield from _late_work()
+    store = attempts.quota().store
+    try:
+        store.check()
+    except store.failures:
+        yield "the store of the rate limits does not answer, so limits are not exact"
+
+
+def _late_work() -> Iterator[str]:
+    if jobs_service.worker_is_silent():
+        yield "no job worker was heard of for a minute, so mail waits: run `contactapp worker`"
+    backlog = jobs_service.backlog()
+    if backlog.lag > _LATE:
+        yield f"the oldest job that is due has waited for {backlog.lag / 60:.0f} minutes"
+    if backlog.dead:
+        yield (
+            f"jobs were given up ({backlog.dead}): see `contactapp jobs list --status dead`, "
+            "then `contactapp jobs replay`"
         )
-    return [warning for warning in found if warning]
+
+
+@probes.route("/metrics")
+@unlimited
+def numbers() -> Response:
+    """Every number there is, in Prometheus' text format. Strangers get what an unknown path gets,
+    so that they do not learn that there is something to try tokens on."""
+    if not (_knows_the_token(request) or _is_from_here(request)):
+        raise NotFound()
+    return Response(metrics.exposition(_found_now()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _knows_the_token(asked: Request) -> bool:
+    token, given = settings().metrics_token, guard.bearer_token(asked)
+    return token is not None and hmac.compare_digest((given or "").encode(), token.encode())
+
+
+def _is_from_here(asked: Request) -> bool:
+    """Whether the client is on this machine. A proxy may be too, and what it passes on is not from
+    here: that has its client's address, or the name of the site that was asked for. Nor is what a
+    browser here was led to ask by a name that somebody made point to it."""
+    environ = asked.environ
+    return (
+        is_loopback(guard.address().removeprefix("::ffff:"))
+        and is_loopback(guard.host_name(environ.get("HTTP_HOST", "")).strip("[]"))
+        and not any(name in environ for name in _PASSED_ON)
+    )
+
+
+def _found_now() -> Iterator[Number]:
+    """What the database and its files say; nothing about them where it is away."""
+    try:
+        backlog = jobs_service.backlog()
+    except DatabaseFailure:
+        yield Number("database_up", "Whether the database answers", 0)
+        return
+    yield Number("database_up", "Whether the database answers", 1)
+    yield Number("job_lag_seconds", "How long the oldest due job is overdue", backlog.lag)
+    yield Number("jobs_pending", "Jobs to be done, now or later", backlog.pending)
+    yield Number("jobs_dead", "Jobs given up", backlog.dead)
+    yield Number("worker_silence_seconds", "Since a job worker was heard of", backlog.silence)
+    if database().is_sqlite:
+        wal = Path(f"{database().engine.url.database}-wal")
+        size = wal.stat().st_size if wal.exists() else 0
+        yield Number("wal_bytes", "Size of SQLite's write-ahead log", size)

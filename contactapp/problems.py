@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
+from . import metrics
 from .engine import DatabaseBusy, DatabaseFailure, DatabaseFull
 from .errors import (
     AppError,
@@ -70,6 +71,7 @@ def _http_exception(error: HTTPException) -> Response:
 def route_limit(error: RateLimitExceeded) -> AppError:
     """The limit of a single route as one of our errors."""
     seconds = retry_after(limiter)
+    metrics.count_limited(request.url_rule.rule if request.url_rule else metrics.UNKNOWN)
     limit = f" ({error.limit.limit})" if error.limit else ""
     return TooManyRequests(seconds, f"This route's own limit{limit} is used up; wait {seconds} s.")
 

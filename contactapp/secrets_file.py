@@ -81,6 +81,19 @@ def _parse_one(part: str, exact: int | None, size: str) -> NamedSecret:
     return NamedSecret(match[1], value)
 
 
+def parse_token(text: str) -> str | None:
+    """A bearer token (RFC 6750), or None where there is none."""
+    if not text:
+        return None
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,}", text):
+        raise Unfit(
+            "must be 32 or more of A-Z, a-z, 0-9 and ._~+/=-; `openssl rand -base64 32` makes one"
+        )
+    if _looks_made_up(text.encode()):
+        raise Unfit("is a sample or a pattern, not random; make one with `openssl rand -base64 32`")
+    return text
+
+
 def _looks_made_up(value: bytes) -> bool:
     steps = {(after - before) % 256 for before, after in pairwise(value)}
     return (

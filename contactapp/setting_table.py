@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contactapp import setting_values as values
-from contactapp.secrets_file import KEY_BYTES, parse_secrets
+from contactapp.secrets_file import KEY_BYTES, parse_secrets, parse_token
 from contactapp.setting_values import parse_windows
 
 DAY = 86400
@@ -86,6 +86,10 @@ SETTINGS = (
             "longest wait after a limit, if its window is not longer"),
     Setting("PENALTY_QUIET_SECONDS", "3600", values.whole_number(0, 31 * DAY),
             "after so long below the limit the next wait is the first again"),
+    Setting("METRICS_TOKEN", "", parse_token,
+            "lets /metrics be read from other machines; 32 characters or more", True),
+    Setting("REQUEST_LOG", "", values.optional_boolean,
+            "write a line about every request into the log; as in production unless set"),
     Setting("TLS_CERT", "", values.optional_file,
             "certificate chain (PEM file); serves https together with TLS_KEY"),
     Setting("TLS_KEY", "", values.optional_file, "private key (PEM file) of TLS_CERT"),

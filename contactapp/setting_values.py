@@ -50,6 +50,10 @@ def boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
+def optional_boolean(text: str) -> bool | None:
+    return boolean(text) if text else None
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:

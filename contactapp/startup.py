@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import engine as engines
 from . import triggers
-from .config import Settings
+from .config import Settings, settings
 from .database import Database, Sql, database, db
 from .engine import DatabaseFailure
 from .keyring import MissingKey, WrongMasterKey, check_purpose_keys, create_purpose_keys
@@ -99,6 +100,9 @@ def problems(app: Flask) -> list[str]:
     with app.app_context():
         own = database()
         found = engines.problems(own.engine, lambda sql: own.lane.one(Sql(sql))[0])
+        # Of this host alone, so others can take its requests. The path is nobody's business.
+        if not os.access(settings().instance_path, os.W_OK | os.X_OK):
+            found.append("the instance folder cannot be written: mend its mode or its disk")
         behind = _migration_gap(own)
         if behind:
             return [*found, behind]

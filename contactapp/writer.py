@@ -18,6 +18,7 @@ from contextvars import copy_context
 from copy import copy
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from . import metrics
 from .connection import Connection
 from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable, RetryTransaction
 from .lane import Lane
@@ -73,7 +74,9 @@ class _Write(Generic[R]):
 
     def __init__(self, call: Callable[[], R], patience: float) -> None:
         self.leads = False
-        self.until = time.monotonic() + patience
+        self._waited: float | None = None  # seconds until it was run
+        self._began = time.monotonic()
+        self.until = self._began + patience
         self._call = call
         self._context = copy_context()  # whoever runs the call does it as this request
         self._result: R | None = None
@@ -83,6 +86,7 @@ class _Write(Generic[R]):
 
     def run(self) -> None:
         """Run the call, and keep what it returns."""
+        self._waited = time.monotonic() - self._began
         self._result = self._context.run(self._call)
 
     def refuse(self, error: BaseException) -> None:
@@ -96,6 +100,11 @@ class _Write(Generic[R]):
     def wait(self, patience: float = -1) -> bool:
         """Whether it was woken in time."""
         return self._wake.acquire(timeout=patience)
+
+    def count(self) -> None:
+        """Tell the metrics how long it waited to be run, or in vain."""
+        waited = self._waited
+        metrics.count_wait("writer", time.monotonic() - self._began if waited is None else waited)
 
     def outcome(self) -> R:
         """What the call returned; raises what it raised, or why it did not come to be."""
@@ -132,10 +141,13 @@ class SqliteWriter:
             self._queue.append(write)
             leads = write.leads = not self._taken
             self._taken = True
-        if not leads:  # `write.leads` may say otherwise by now: who was told to lead was woken too
-            self._wait(write)
-        if write.leads:
-            self._lead()
+        try:
+            if not leads:  # `write.leads` may differ by now: who was told to lead was woken too
+                self._wait(write)
+            if write.leads:
+                self._lead()
+        finally:
+            write.count()
         return write.outcome()
 
     def _wait(self, write: _Write[Any]) -> None:

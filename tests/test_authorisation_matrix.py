@@ -22,6 +22,7 @@ GET    /docs/static/<digest>/<name>         200       200 200   200 200   200   
 GET    /openapi.json                        200       200 200   200 200   200   200
 GET    /healthz                             200       200 200   200 200   200   200
 GET    /readyz                              200       200 200   200 200   200   200
+GET    /metrics                             200       200 200   200 200   200   200
 GET    /media/<file_name>                   404       404 404   404 404   404   404
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200

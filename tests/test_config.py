@@ -308,6 +308,11 @@ def test_an_instance_path_that_is_a_file_is_refused(folder):
         ("RATE_LIMITS", "1 per minute;2 per 60 seconds"),
         ("RATE_LIMITS", "1 per 32 days"),
         ("RATE_LIMITS", "1 per second;1 per minute;1 per hour;1 per day;1 per 2 days"),
+        ("METRICS_TOKEN", "x" * 31),
+        ("METRICS_TOKEN", "x" * 64),
+        ("METRICS_TOKEN", "change-me-Jx3k9Qw7zVb2nLp5sTt8yRr4mHh1d"),
+        ("METRICS_TOKEN", "Jx3k9 Qw7zVb2nLp5sTt8yRr4mHh1dJx3k9Qw7z"),
+        ("REQUEST_LOG", "yes"),
         ("TLS_CERT", "/nowhere/cert.pem"),
         ("BCRYPT_COST", "3"),
         ("BCRYPT_COST", "17"),
@@ -350,6 +355,10 @@ def test_no_refusal_prints_the_value():  # SC-1
         ("CONTACT_LIMIT", "0", 0),
         ("MAIL_USE_TLS", "False", False),
         ("REDIS_URL", "rediss://:p@h:6379/0", "rediss://:p@h:6379/0"),
+        ("METRICS_TOKEN", "Jx3k9-Qw7z_Vb2n~Lp5s.Tt8y+Rr4m/H", "Jx3k9-Qw7z_Vb2n~Lp5s.Tt8y+Rr4m/H"),
+        ("METRICS_TOKEN", "", None),
+        ("REQUEST_LOG", "", False),
+        ("REQUEST_LOG", "true", True),
         ("CELERY_BROKER_URL", "amqp://h", "amqp://h"),
         (
             "CORS_ORIGINS",
@@ -465,6 +474,7 @@ def test_the_repr_shows_no_secret_and_no_password():  # SC-1
         CELERY_BROKER_URL=f"amqp://u:{MARKER}@h",
         MAIL_USERNAME=MARKER,
         MAIL_PASSWORD=MARKER,
+        METRICS_TOKEN=f"Jx3k9Qw7{MARKER}",
     )
     shown = repr(settings) + str(settings) + repr(settings.master_keys)
     assert MARKER not in shown

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from flask import current_app
 
-from .. import clock
+from .. import clock, metrics
 from ..config import Window, settings
 from ..errors import TooManyRequests
 from ..limits import Quota, counted_address
@@ -38,8 +38,8 @@ def subject_of(user_id: int | None, login: str) -> str:
 
 def count_try(subject: str, address: str, *, known: bool) -> None:
     """Count a try. Raises TooManyRequests."""
-    for key, windows, what in _shares(subject, address, known=known):
-        _count(key, windows, what)
+    for share in _shares(subject, address, known=known):
+        _count(*share)
 
 
 def forgive(subject: str, address: str, *, known: bool) -> None:
@@ -48,32 +48,37 @@ def forgive(subject: str, address: str, *, known: bool) -> None:
     now = clock.now_ms() / 1000
     own, *others = _shares(subject, address, known=known)
     quota().forget(own[0])
-    for key, windows, _ in others:
+    for key, windows, *_ in others:
         if windows:
             quota().give_back(key, windows, now)
 
 
 def _shares(
     subject: str, address: str, *, known: bool
-) -> Iterator[tuple[str, tuple[Window, ...], str]]:
-    """What a try counts for: key, windows, and what people call it."""
+) -> Iterator[tuple[str, tuple[Window, ...], str, str]]:
+    """What a try counts for: key, windows, what the metrics and what people call it."""
     limits = settings()
     place = quota().hashed(counted_address(address))
-    yield f"sign in {subject} {place}", limits.sign_in_rate_limits, "this account and address"
+    own = limits.sign_in_rate_limits
+    yield f"sign in {subject} {place}", own, "sign_in", "this account and address"
     if not known:
-        yield f"sign in from {place}", limits.sign_in_address_rate_limits, "this address"
-        yield f"sign in {subject}", limits.sign_in_account_rate_limits, "this account"
+        windows = limits.sign_in_address_rate_limits
+        yield f"sign in from {place}", windows, "sign_in_address", "this address"
+        windows = limits.sign_in_account_rate_limits
+        yield f"sign in {subject}", windows, "sign_in_account", "this account"
 
 
 def count_proof(user_id: int) -> None:
     """Count a try to prove the password of an account that one is signed in to: a stolen token must
     not be a way to guess it. Raises TooManyRequests."""
-    _count(f"proof {user_id}", settings().sign_in_rate_limits, "the password of this account")
+    windows = settings().sign_in_rate_limits
+    _count(f"proof {user_id}", windows, "proof", "the password of this account")
 
 
-def _count(key: str, windows: tuple[Window, ...], what: str) -> None:
+def _count(key: str, windows: tuple[Window, ...], limit: str, what: str) -> None:
     verdict = quota().restrict(key, windows, clock.now_ms() / 1000)
     if verdict is not None and not verdict.allowed:
+        metrics.count_limited(limit)
         raise TooManyRequests(
             verdict.retry_after,
             f"{verdict.limit} tries in {verdict.window.seconds} s for {what} are used up; wait "

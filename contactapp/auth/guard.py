@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, g, request
 
-from .. import clock
+from .. import clock, metrics
 from ..actor import Actor, Book
 from ..config import Settings
 from ..database import Sql, lane
@@ -75,6 +75,7 @@ def guard() -> None:
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     endpoint, extensions = asked.endpoint, app.extensions
+    asked.environ["contactapp.rule"] = asked.url_rule
     # A browser's preflights carry no token: charged to the address they would shut its users out.
     if endpoint in extensions["contactapp.unlimited"] or asked.method == "OPTIONS":
         return
@@ -105,8 +106,7 @@ def _is_ours(app: Flask, host: str) -> bool:
     """Whether requests for this host are meant for us: BASE_URL's, the listed ones and this
     machine's own; in development also any bare address, as of a phone in the same network."""
     settings: Settings = app.extensions["contactapp.settings"]
-    name = host.lower()
-    name = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+    name = host_name(host)
     known = {urlsplit(settings.base_url or "").hostname, *settings.allowed_hosts, "localhost"}
     if name.rstrip(".") not in known and name.strip("[]") not in known:
         try:
@@ -118,6 +118,12 @@ def _is_ours(app: Flask, host: str) -> bool:
     if len(app.extensions["contactapp.hosts"]) < _HOSTS:
         app.extensions["contactapp.hosts"].add(host)
     return True
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in lower case, without the port; an IPv6 address in brackets."""
+    name = host.lower()
+    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
 
 
 def bearer_token(asked: Request) -> str | None:
@@ -180,6 +186,7 @@ def _count(app: Flask, asked: Request, claims: Claims | None) -> None:
         return
     asked.environ["contactapp.headers"].extend(rate_limit_headers(verdict, windows))
     if not verdict.allowed:
+        metrics.count_limited("address" if claims is None else "user")
         raise TooManyRequests(
             verdict.retry_after,
             f"{verdict.limit} requests in {verdict.window.seconds} s are used up; "
@@ -211,6 +218,7 @@ def _actor(app: Flask, asked: Request, claims: Claims, book_id: int | None) -> A
     now = clock.now_ms()
     if row is None or row[0] is not None or row[1] <= now or not row[3]:
         raise Unauthenticated("invalid_token")
+    asked.environ["contactapp.user_id"] = claims.user_id
     if now - row[2] >= _TOUCH_AFTER:
         _touch(claims.session_id, now)
     if row[6] is None:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic
 
+from .. import metrics
 from ..actor import Book
 from ..crypto import Cipher
 from ..database import Lane, Sql
@@ -62,6 +63,7 @@ class ViewCache(Generic[R]):
         self._source = source
         self._open_row = open_row
         self._capacity = capacity
+        self._count = metrics.view_counter(source.table)
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
@@ -74,7 +76,8 @@ class ViewCache(Generic[R]):
             if view is None or view.seq != book.seq or view.head != book.head:
                 return None
             self._views.move_to_end(book.id)
-            return view
+        self._count("hit")
+        return view
 
     def current(self, book: Book) -> BookView[R]:
         """A view at least as new as the state the actor was told; reads what is missing.
@@ -93,6 +96,7 @@ class ViewCache(Generic[R]):
 
     def open_one(self, book: Book, row_id: int) -> R | None:
         """One live row straight from the database, for a book that is not in memory."""
+        self._count("row")
         columns = self._lane.one(self._source.one_row, (book.id, row_id))
         return None if columns is None else self._open(self._cipher(book.key_id), columns)
 
@@ -109,6 +113,7 @@ class ViewCache(Generic[R]):
         rows = self._lane.all(self._source.since, (old.seq, old.seq, book.id, book.stream_id))
         seq, head, floor = rows[0][:3]
         if (old.seq, old.head) == (seq, head):
+            self._count("hit")
             return old
         known = {row[3]: row[4] for row in rows}.get(old.seq)
         if not floor <= old.seq < seq or (old.seq > 0 and known != old.head):
@@ -117,6 +122,7 @@ class ViewCache(Generic[R]):
         table = self._source.table
         since = {row[6]: row[7:] for row in rows if row[3] > old.seq and row[5] == table}
         now = [self._open(cipher, columns) for columns in since.values() if columns[0] is not None]
+        self._count("follow")
         return old.next(seq, head, since, now)
 
     def _loaded(self, book: Book) -> BookView[R]:
@@ -128,6 +134,7 @@ class ViewCache(Generic[R]):
         open_, open_row = cipher.opener(*self._place(book.id)), self._open_row
         view = BookView.of(seq, head, [open_row(row[:-1], open_(row[-1], row[1])) for row in rows])
         self.opened += len(rows)
+        self._count("load")
         return view
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:
@@ -142,10 +149,12 @@ class ViewCache(Generic[R]):
             if view.size <= self._capacity:
                 self._views[book_id] = view
             # Summed anew: views grow by the orders and columns that are asked of them.
-            total = sum(kept.size for kept in self._views.values())
+            total = sum(other.size for other in self._views.values())
             while total > self._capacity:
                 _, dropped = self._views.popitem(last=False)
                 total -= dropped.size
+            kept = len(self._views)
+        metrics.keep_views(self._source.table, kept, total)
 
     def _place(self, book_id: int) -> tuple[object, ...]:
         return (self._source.table, "sealed", book_id)

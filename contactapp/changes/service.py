@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, Literal, get_args
 
 import orjson
 
-from .. import clock
+from .. import clock, metrics
 from ..actor import Actor, Book
 from ..crypto import Cipher
 from ..database import Sql, lane
@@ -72,7 +73,9 @@ class ChangeLog:
         self.cipher: Cipher = keyring().cipher(book.key_id)
         self._chain = keyring().purpose("chain")
         self.now = clock.now_ms()
+        began = perf_counter()
         state = lane().one(_LOCK, (book.stream_id,))
+        metrics.count_wait("stream", perf_counter() - began)
         if state is None:  # the book was erased since the actor was let in
             raise NotFound()
         self.seq, self._head = state

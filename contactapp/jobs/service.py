@@ -8,6 +8,7 @@ crash.
 
 from __future__ import annotations
 
+import math
 import random
 import uuid
 from collections.abc import Callable
@@ -69,6 +70,11 @@ _SEEN = Sql(
 )
 _GONE = Sql("DELETE FROM worker WHERE uid = ? OR seen_at < ?")
 _LAST_SEEN = Sql("SELECT max(seen_at) FROM worker")
+_BACKLOG = Sql(
+    "SELECT (SELECT min(next_at) FROM job WHERE status = 'pending'), "
+    "(SELECT count(*) FROM job WHERE status = 'pending'), "
+    "(SELECT count(*) FROM job WHERE status = 'dead'), (SELECT max(seen_at) FROM worker)"
+)
 
 
 Effect = Callable[[], Any]
@@ -101,6 +107,16 @@ class Listed(NamedTuple):
 
 # What a job that is given up leaves in the database.
 LastWord = Callable[[Job], None]
+
+
+class Backlog(NamedTuple):
+    """What waits: the seconds that the oldest due job is overdue, how many jobs are pending and
+    dead, and the seconds since a worker was heard of, infinite where there is none."""
+
+    lag: float
+    pending: int
+    dead: int
+    silence: float
 
 
 class LeaseLost(Exception):
@@ -237,6 +253,15 @@ def seen(uid: str) -> None:
 def gone(uid: str) -> None:
     """Forget a worker that stops, and those that ended without a word long ago."""
     lane().run(_GONE, (uid, clock.now_ms() - 10 * SILENT_MS))
+
+
+def backlog() -> Backlog:
+    """The state of the queue."""
+    oldest, pending, dead, seen_at = lane().one(_BACKLOG)
+    now = clock.now_ms()
+    lag = 0 if oldest is None else max(0, now - oldest) / 1000
+    silence = math.inf if seen_at is None else max(0, now - seen_at) / 1000
+    return Backlog(lag, pending, dead, silence)
 
 
 def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from flask import Flask
 
+from .. import metrics
 from . import service
 from .service import ATTEMPTS, Effect, Job, LastWord, LeaseLost
 
@@ -29,14 +30,17 @@ Handler = Callable[[Job], Effect | None]
 
 def do(job: Job, handlers: Mapping[str, Handler], last_words: Mapping[str, LastWord]) -> None:
     """Do a claimed job, and settle it. Raises what keeps it from being settled."""
+    kind = job.kind if job.kind in handlers else metrics.UNKNOWN
     try:
         if job.attempts > ATTEMPTS and job.period is None:
             raise RuntimeError("every attempt so far ended its worker")
         service.finish(job, handlers[job.kind](job))
+        metrics.count_job(kind, "done")
     except LeaseLost:
         log.warning("job %d (%s) took longer than its lease", job.id, job.kind)
     except Exception as error:  # whatever it is, the job is tried again and others go on
         dead = service.fail(job, error, last_words.get(job.kind))
+        metrics.count_job(kind, "dead" if dead else "failed")
         log.log(
             logging.ERROR if dead else logging.WARNING,
             "job %d (%s) failed, attempt %d of %d: %s%s",

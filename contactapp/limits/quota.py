@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
-from .. import clock
+from .. import clock, metrics
 from ..config import Window
 from .address import counted_address
 from .table_store import TableStore
@@ -140,6 +140,7 @@ class Quota:
             except self.store.failures as error:
                 self._fault.note(error, now)
         self.degraded_answers += 1
+        metrics.count_limits_failed()
         return self._local.count(key, window, now, amount)
 
     def peek(self, key: str, now: float) -> tuple[int, float]:
@@ -158,6 +159,7 @@ class Quota:
             except self.store.failures as error:
                 self._fault.note(error, now)
         self.degraded_answers += 1
+        metrics.count_limits_failed()
         window = windows[0]
         return Verdict(True, window, window.limit, window.seconds, degraded=True)
 

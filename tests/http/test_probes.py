@@ -6,9 +6,9 @@ import os
 import pytest
 from sqlalchemy import text
 
-from contactapp import create_app, startup
+from contactapp import clock, create_app, startup
 from contactapp.config import load
-from contactapp.database import database
+from contactapp.database import database, write_transaction
 from contactapp.jobs import service as jobs_service
 from tests.conftest import FAST
 
@@ -150,3 +150,70 @@ def test_no_job_worker_is_a_warning_with_the_next_step(new_app):
     assert answer.status_code == 200
     [warning] = answer.json["warnings"]
     assert "run `contactapp worker`" in warning
+
+
+@pytest.fixture
+def queued(new_app, engine):
+    """An application with a worker that was heard of just now; its context is pushed."""
+    app = new_app(engine)
+    with app.app_context():
+        jobs_service.seen("a" * 32)
+        yield app
+
+
+# OB-3
+def test_an_overdue_job_is_a_warning_after_five_minutes(queued, monkeypatch):
+    write_transaction(lambda: jobs_service.enqueue("mail.verify"))()
+    assert warnings(queued) == []
+    now = clock.now_ms()
+    monkeypatch.setattr(clock, "now_ms", lambda: now + 299_000)
+    jobs_service.seen("a" * 32)
+    assert warnings(queued) == []
+    monkeypatch.setattr(clock, "now_ms", lambda: now + 900_000)
+    jobs_service.seen("a" * 32)
+    assert warnings(queued) == ["the oldest job that is due has waited for 15 minutes"]
+    jobs_service.finish(jobs_service.claim())
+    assert warnings(queued) == []
+
+
+# OB-3
+def test_a_job_that_was_given_up_is_a_warning_until_it_is_replayed(queued):
+    write_transaction(lambda: jobs_service.enqueue("mail.verify"))()
+    job = jobs_service.claim()._replace(attempts=jobs_service.ATTEMPTS)
+    assert jobs_service.fail(job, RuntimeError())
+    [warning] = warnings(queued)
+    assert warning.startswith("jobs were given up (1): see `contactapp jobs list --status dead`")
+    jobs_service.replay()
+    assert warnings(queued) == []
+
+
+# OB-3
+def test_limits_that_cannot_be_counted_are_a_warning(queued, monkeypatch):
+    def fail():
+        raise OSError
+
+    monkeypatch.setattr(queued.extensions["contactapp.quota"].store, "check", fail)
+    [warning] = warnings(queued)
+    assert warning.startswith("the store of the rate limits does not answer")
+
+
+# OB-3
+def test_an_instance_folder_that_cannot_be_written_is_a_reason(queued):
+    folder = queued.extensions["contactapp.settings"].instance_path
+    folder.rename(folder.with_name("elsewhere"))
+    try:
+        status, body = probe(queued, "/readyz")
+        assert (status, len(body["problems"])) == (503, 1)
+        assert "the instance folder cannot be written" in body["problems"][0]
+        assert str(folder) not in str(body)
+        assert probe(queued, "/healthz")[0] == 200
+    finally:
+        folder.with_name("elsewhere").rename(folder)
+    assert_ready(queued)
+
+
+def warnings(app):
+    """What is wrong with an application that is ready all the same."""
+    status, body = probe(app, "/readyz")
+    assert (status, body["status"], body["problems"]) == (200, "ready", [])
+    return body.get("warnings", [])
