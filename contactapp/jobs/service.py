@@ -68,13 +68,18 @@ _SEEN = Sql(
     "INSERT INTO worker (uid, seen_at) VALUES (?, ?) "
     "ON CONFLICT (uid) DO UPDATE SET seen_at = excluded.seen_at"
 )
+_NOT_SO_LATE = Sql(
+    "UPDATE job SET next_at = ? WHERE status = 'pending' AND next_at > ? "
+    "AND next_at - coalesce(period, 0) > ?"
+)
 _GONE = Sql("DELETE FROM worker WHERE uid = ? OR seen_at < ?")
-_LAST_SEEN = Sql("SELECT max(seen_at) FROM worker")
 _BACKLOG = Sql(
     "SELECT (SELECT min(next_at) FROM job WHERE status = 'pending'), "
     "(SELECT count(*) FROM job WHERE status = 'pending'), "
-    "(SELECT count(*) FROM job WHERE status = 'dead'), (SELECT max(seen_at) FROM worker)"
+    "(SELECT count(*) FROM job WHERE status = 'dead'), "
+    "(SELECT max(seen_at) FROM worker WHERE seen_at <= ?)"
 )
+_LAST_SEEN = Sql("SELECT max(seen_at) FROM worker WHERE seen_at <= ?")
 
 
 Effect = Callable[[], Any]
@@ -245,8 +250,11 @@ def schedule(periods: dict[str, int]) -> None:
 
 @write_transaction
 def seen(uid: str) -> None:
-    """Say that a worker is alive."""
-    lane().run(_SEEN, (uid, clock.now_ms()))
+    """Say that a worker is alive; and have what would be due later than after the longest pause
+    due now: a clock that was ahead wrote it, and its hour would have to pass once more."""
+    now = clock.now_ms()
+    lane().run(_SEEN, (uid, now))
+    lane().run(_NOT_SO_LATE, (now, now + _LONGEST_PAUSE_MS, now + _LONGEST_PAUSE_MS))
 
 
 @write_transaction
@@ -257,14 +265,16 @@ def gone(uid: str) -> None:
 
 def backlog() -> Backlog:
     """The state of the queue."""
-    oldest, pending, dead, seen_at = lane().one(_BACKLOG)
     now = clock.now_ms()
+    oldest, pending, dead, seen_at = lane().one(_BACKLOG, (now + SILENT_MS,))
     lag = 0 if oldest is None else max(0, now - oldest) / 1000
     silence = math.inf if seen_at is None else max(0, now - seen_at) / 1000
     return Backlog(lag, pending, dead, silence)
 
 
 def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:
-    """Whether no worker has been heard of for so long."""
-    [last] = lane().one(_LAST_SEEN)
-    return last is None or last < clock.now_ms() - milliseconds
+    """Whether no worker has been heard of for so long. What was said by a clock that was ahead
+    says nothing."""
+    now = clock.now_ms()
+    [last] = lane().one(_LAST_SEEN, (now + SILENT_MS,))
+    return last is None or last < now - milliseconds

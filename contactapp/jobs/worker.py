@@ -90,8 +90,7 @@ class JobWorker:
             self.stop()
             for thread in workers:
                 thread.join()
-        with self._app.app_context():
-            service.gone(self.uid)
+        guarded(self._app, lambda: service.gone(self.uid))
 
     def stop(self) -> None:
         """Have `run` return; also from a signal handler."""
