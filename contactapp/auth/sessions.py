@@ -147,7 +147,8 @@ def _rotate(claims: tokens.Claims, client: Client) -> TokenPair | None:
     if lane().run(_ROTATE, (claims.jti, *leaf_columns, claims.session_id, claims.jti)) == 1:
         return _pair(claims.user_id, claims.session_id, now, child)
     leaf = _leaf(claims, now)  # somebody else rotated: now the live leaf is theirs
-    if claims.jti == leaf.parent and now - leaf.issued_at <= GRACE_MS:
+    # On either side: after a clock was set back, the grace would last until it has caught up.
+    if claims.jti == leaf.parent and abs(now - leaf.issued_at) <= GRACE_MS:
         known = {
             "refresh_jti": leaf.jti,
             "refresh_issued_at": leaf.issued_at,
