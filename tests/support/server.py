@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Server:
     """gunicorn with contactapp's own configuration, as a user starts it.
 
-    `url` answers; `log` is the file with everything it printed.
+    `url` answers; `log` is the file with everything it printed; `settings` by their short names.
     """
 
     def __init__(self, folder, settings, scheme="http"):
@@ -31,13 +31,14 @@ class Server:
         self.database = settings["DATABASE_URL"]
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log = self.folder / "server.log"
+        self.settings = {
+            "INSTANCE_PATH": str(self.instance),
+            "BIND": f"127.0.0.1:{self.port}",
+            **settings,
+        }
         self.environment = {
             name: value for name, value in os.environ.items() if "CONTACTAPP" not in name
-        } | {
-            "CONTACTAPP_INSTANCE_PATH": str(self.instance),
-            "CONTACTAPP_BIND": f"127.0.0.1:{self.port}",
-            **{f"CONTACTAPP_{name}": value for name, value in settings.items()},
-        }
+        } | {f"CONTACTAPP_{name}": value for name, value in self.settings.items()}
         self.process = None
 
     def start(self, wait=True):
