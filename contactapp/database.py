@@ -51,7 +51,8 @@ class Database(NamedTuple):
 
 def init_database(app: Flask, url: str, busy_timeout: int) -> None:
     """Bind Flask-SQLAlchemy and the lane to the application's database."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    # Parsed: the text of this one has no password in it.
+    app.config["SQLALCHEMY_DATABASE_URI"] = make_url(url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.engine_options(make_url(url), busy_timeout)
     db.init_app(app)
     # It would end a session after every request, and nothing here begins one.

@@ -60,6 +60,8 @@ def init_app(app: Flask, given: Settings) -> None:
         MAIL_SUPPRESS_SEND=False,
     )
     mail.init_app(app)
+    for name in ("MAIL_USERNAME", "MAIL_PASSWORD"):
+        del app.config[name]  # Flask-Mail has them; whoever prints the configuration shall not
     app.extensions["contactapp.mail_templates"] = Environment(
         loader=ChoiceLoader(
             [
