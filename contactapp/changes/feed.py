@@ -37,9 +37,9 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 _LISTING = "changes"
 
 # One statement sees one state of the database: the stream's, that of the cursor's own row, and the
-# changes after it. Those below the floor are about to be deleted, but for the one at the floor,
-# whose head is what a cursor there is checked by.
-_AFTER = "max(?, (SELECT floor - 1 FROM stream WHERE id = ?))"
+# changes after it. Those up to the floor are gone or about to be, but for the head of the one at
+# the floor, by which a cursor there is checked.
+_AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
 _COLUMNS = (
     "seq, head, entity, op, entity_id, version, changed_fields, at, actor_id, request_id, sealed"
 )

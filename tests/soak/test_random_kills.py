@@ -12,7 +12,10 @@ import psutil
 import pytest
 
 from contactapp.audit import verification
+from contactapp.books.service import book_at
 from contactapp.database import Sql, lane
+from contactapp.keyring import keyring
+from contactapp.notes.stored import COLUMNS, Stored
 from tests.support.chaos import Crowd, Stubborn, compare
 from tests.support.command import CONTACTAPP, start
 from tests.support.deployment import until, web_workers
@@ -22,6 +25,9 @@ from tests.support.traffic import read_books
 SECONDS, HANDS = 60, 6
 JOBS = Sql("SELECT kind, status, count(*) FROM job WHERE period IS NULL GROUP BY kind, status")
 COUNTS = Sql("SELECT (SELECT count(*) FROM change), (SELECT count(*) FROM users)")
+BOOKS = Sql("SELECT id FROM book")
+NOTES = Sql(f"SELECT {COLUMNS} FROM note n WHERE n.book_id = ? AND n.deleted_at IS NULL")
+NOTE_ROWS = Sql("SELECT op, count(*) FROM change WHERE entity = 'note' GROUP BY op")
 WAITING = Sql("SELECT count(*) FROM job WHERE period IS NULL AND status = 'pending'")
 
 
@@ -97,6 +103,7 @@ def test_nothing_is_lost_whatever_is_killed_and_when(engine, new_server, new_app
     house.close()
     lost = compare(hands, read_books(app, people))
     found = check_accounts(app, server, hands, people)
+    found |= check_notes(app, hands)
     kills = house.kills.total()
     row = {
         "engine": engine,
@@ -104,7 +111,9 @@ def test_nothing_is_lost_whatever_is_killed_and_when(engine, new_server, new_app
         "kills": kills,
         "of all at once": house.kills["everything"],
         "unanswered": sum(hand.broken for hand in hands),
-        "acknowledged": sum(len(hand.done) + len(hand.registered) for hand in hands),
+        "acknowledged": sum(
+            len(hand.done) + len(hand.registered) + len(hand.noted) for hand in hands
+        ),
         **found,
         "lost": len(lost),
     }
@@ -122,8 +131,9 @@ def check_accounts(app, server, hands, people):
         jobs = lane().all(JOBS)
         changes, accounts = lane().one(COUNTS)
         assert [chain.of for chain in verification.follow_all() if chain.broken] == []
-    assert {(kind, status) for kind, status, _ in jobs} == {("mail.verify", "done")}, jobs
-    assert jobs[0][2] == accounts
+    counted = {(kind, status): count for kind, status, count in jobs}
+    assert set(counted) == {("mail.verify", "done"), ("note.process", "done")}, jobs
+    assert counted["mail.verify", "done"] == accounts
     mails = Counter(re.findall("^To: (.+)$", letters(server), re.MULTILINE))
     known = {f"{person.name}@example.com" for person in people}
     known |= {address for hand in hands for address in hand.registered}
@@ -132,10 +142,30 @@ def check_accounts(app, server, hands, people):
     assert len(mails) == accounts
     return {
         "change rows": changes,
-        "jobs": accounts,
+        "jobs": sum(counted.values()),
         "mails": mails.total(),
         "duplicates": mails.total() - len(mails),
     }
+
+
+def check_notes(app, hands):
+    """Every note that was acknowledged is there and was read, and none was read twice."""
+    told = Counter()
+    with app.app_context():
+        for book in (book_at(id_) for (id_,) in lane().all(BOOKS)):
+            cipher = keyring().cipher(book.key_id)
+            for row in lane().all(NOTES, (book.id,)):
+                note = Stored.of(row, cipher)
+                assert note.meta.status == "processed", note.meta
+                assert note.shown()["extracted"]["mentions"] == [note.body[1:]]
+                told[note.body] += 1
+        rows = dict(lane().all(NOTE_ROWS))
+    assert set(told.values()) <= {1}
+    known = {text for hand in hands for text in hand.noted}
+    unsure = {text for hand in hands for text in hand.unsure_notes}
+    assert known <= set(told) <= known | unsure
+    assert rows == {"create": len(told), "process": len(told)}
+    return {"notes": len(told), "notes read": rows["process"]}
 
 
 def letters(server):

@@ -16,16 +16,17 @@ class Stubborn(Hand):
     `done`: [(contact id or None, nickname)] of the writes that were acknowledged, `unsure`:
     [(contact id or None, nickname before, nickname asked for)] of the others; `broken`: how many
     requests had no answer. `registered`: the addresses of the accounts that it made,
-    `unsure_accounts` those that there may be.
+    `unsure_accounts` those that there may be; `noted` and `unsure_notes` are texts of notes alike.
     """
 
-    deeds = {**Hand.deeds, "register": 1}
+    deeds = {**Hand.deeds, "register": 1, "note": 3}
     pause = 0.05  # seconds, where nobody listens
 
     def __init__(self, visitor, seed):
         super().__init__(visitor, seed)
         self.done, self.unsure, self.broken = [], [], 0
         self.registered, self.unsure_accounts = [], []
+        self.noted, self.unsure_notes = [], []
 
     def step(self):
         try:
@@ -45,6 +46,16 @@ class Stubborn(Hand):
         self.statuses[answer.status_code] += 1
         if answer.status_code == 201:
             self.registered.append(self.unsure_accounts.pop())
+
+    def note(self):
+        """Write a note, which makes a job necessary."""
+        text = f"@{self._nickname()}"
+        self.unsure_notes.append(text)
+        path = f"{self.url}/{self.random.choice(self.mine)}/notes"
+        answer = self.http.post(path, json={"body": text}, timeout=60)
+        self.statuses[answer.status_code] += 1
+        if answer.status_code == 201:
+            self.noted.append(self.unsure_notes.pop())
 
     def _write(self, method, id_, nickname, **kwargs):
         super()._write(method, id_, nickname, **kwargs)
