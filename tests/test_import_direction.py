@@ -98,7 +98,7 @@ MEETINGS = {
     ("contacts.listing", "books.view"): "a list is made from a view, which is pure",
     ("books.service", "contacts.card"): "and reads the columns that they have",
     ("books.service", "notes.row"): "as it keeps notes",
-    ("contacts.service", "notes.finding"): "a contact is found by the words of its notes",
+    ("contacts.reading", "notes.finding"): "a contact is found by the words of its notes",
     ("notes.finding", "books.view"): "which are in a view of their own",
     ("notes.finding", "contacts.search"): "words are looked for alike",
     ("notes.row", "contacts.search"): "in texts that are folded alike",

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import orjson
 
-from .. import paging
 from ..actor import Actor, Book
-from ..books.service import large_books, note_views, views
-from ..changes.service import ChangeLog, history
-from ..clock import rfc3339
+from ..changes.service import ChangeLog
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
-from ..notes.finding import contacts_noted
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
-from .listing import BY_ID, Page, page_of
-from .row import Row
-
-LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
+from .reading import (
+    LARGE,
+    contact_history,
+    export_contacts,
+    get_contact,
+    list_contacts,
+    read_card,
+    require_contact,
+)
 
 Versions = tuple[int, ...] | None
 
 _FIND = Sql(
     f"SELECT {', '.join(Meta._fields)}, sealed FROM contact "  # noqa: S608
     "WHERE book_id = ? AND id = ? AND deleted_at IS NULL"
-)
-_LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
-_EXPORTED_AT_ONCE = 500
-_EXPORTED = Sql(
-    f"SELECT b.id, b.key_id, c.deleted_at, {', '.join(f'c.{n}' for n in Meta._fields)}, c.sealed "  # noqa: S608
-    "FROM book b JOIN contact c ON c.book_id = b.id WHERE b.owner_id = ? AND (b.id, c.id) > (?, ?) "
-    "ORDER BY b.id, c.id LIMIT ?"
 )
 _STORE = Sql(
     "UPDATE contact SET sealed = ?, version = ?, updated_at = ?, updated_by = ? "
@@ -58,71 +50,6 @@ class Stored(NamedTuple):
     def shown(self) -> dict[str, Any]:
         """The contact as the API shows it."""
         return as_object(self.meta, self.card)
-
-
-def list_contacts(
-    actor: Actor, query: dict[str, Any], *, searched: bool = False
-) -> tuple[bytes, Page]:
-    """One page of the book's live contacts, and the head of the view that made it. With `searched`
-    it says where the words of `q` were found."""
-    view = views().current(actor.book)
-    seal = paging.CursorSeal(actor.user_id, actor.book.id)
-    sort = query["sort"]
-    looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
-    notes = note_views().current(actor.book) if "q" in query else ()
-    large = looked_through and len(view) + len(notes) > LARGE
-    with large_books().place() if large else nullcontext():
-        noted = contacts_noted(notes, query["q"]) if notes else ()
-        return view.head, page_of(view, query, seal, searched=searched, noted=noted)
-
-
-def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. Raises NotFound."""
-    row = _row(actor, contact_id)
-    return row.version, row.body
-
-
-def _row(actor: Actor, contact_id: int) -> Row:
-    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
-    view = views().peek(actor.book)
-    row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
-    if row is None:
-        raise NotFound()
-    return row
-
-
-def read_card(actor: Actor, contact_id: int) -> tuple[int, dict[str, Any]]:
-    """A live contact's version and what is filled. Raises NotFound."""
-    row = _row(actor, contact_id)
-    return row.version, row.card()
-
-
-def require_contact(book: Book, contact_id: int) -> None:
-    """Raise NotFound where the book has no such live contact."""
-    if lane().one(_LIVE, (book.id, contact_id)) is None:
-        raise NotFound()
-
-
-def contact_history(actor: Actor, contact_id: int, query: dict[str, Any]) -> paging.Page:
-    """The versions of a live contact that are kept, the newest first. Raises NotFound."""
-    page = history(actor, "contact", contact_id, query)
-    if lane().one(_FIND, (actor.book.id, contact_id)) is None:
-        raise NotFound()
-    return page
-
-
-def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:
-    """Every contact that a user owns, also those in the trash, by id; a few hundred at a time."""
-    last: tuple[int, int] = (0, 0)
-    while rows := lane().all(_EXPORTED, (owner_id, *last, _EXPORTED_AT_ONCE)):
-        for book_id, key_id, deleted_at, *columns, sealed in rows:
-            meta = Meta(*columns)
-            plaintext = (
-                keyring().cipher(key_id).open(sealed, "contact", "sealed", book_id, meta.uid)
-            )
-            shown = as_object(meta, orjson.loads(plaintext))
-            yield shown if deleted_at is None else {**shown, "deleted_at": rfc3339(deleted_at)}
-            last = (book_id, meta.id)
 
 
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
@@ -269,3 +196,21 @@ def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     if isinstance(patch.get("custom_fields"), dict):
         merged["custom_fields"] = {**card.get("custom_fields", {}), **patch["custom_fields"]}
     return merged
+
+
+__all__ = [
+    "LARGE",
+    "Stored",
+    "Versions",
+    "contact_history",
+    "create_contact",
+    "export_contacts",
+    "get_contact",
+    "list_contacts",
+    "patch_contact",
+    "read_card",
+    "replace_contact",
+    "require_contact",
+    "revert_contact",
+    "trash_contact",
+]

@@ -3,7 +3,7 @@
 import pytest
 
 from contactapp.books.service import large_books
-from contactapp.contacts import service
+from contactapp.contacts import reading
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.fixture
 def full(alice, monkeypatch):
     """A person whose book counts as large, while every place is taken."""
-    monkeypatch.setattr(service, "LARGE", 2)
+    monkeypatch.setattr(reading, "LARGE", 2)
     for name in ("Ada", "Grace", "Hedy"):
         assert alice.post("/contacts", json={"first_name": name}).status_code == 201
     with alice.app.app_context():
@@ -46,7 +46,7 @@ def test_an_order_that_was_made_before_needs_none(full, monkeypatch):
     for number in range(6):  # one more is less than an eighth of the book: the order is patched
         assert full.post("/contacts", json={"first_name": f"B{number}"}).status_code == 201
     with monkeypatch.context() as small:
-        small.setattr(service, "LARGE", 10)
+        small.setattr(reading, "LARGE", 10)
         made = full.get("/contacts?sort=-first_name").json
     assert full.get("/contacts?sort=-first_name").json == made
     assert full.post("/contacts", json={"first_name": "Joan"}).status_code == 201
@@ -56,5 +56,5 @@ def test_an_order_that_was_made_before_needs_none(full, monkeypatch):
 
 # RL-8
 def test_small_books_need_none(full, monkeypatch):
-    monkeypatch.setattr(service, "LARGE", 3)
+    monkeypatch.setattr(reading, "LARGE", 3)
     assert full.get("/contacts/search?q=ada").json["total"] == 1
