@@ -13,7 +13,10 @@ from contactapp.jobs import service, wake_ups
 from contactapp.jobs.wake_ups import JOBS, SCANS, new_celery
 from tests.jobs.conftest import add, length, state
 from tests.jobs.test_worker import settings_of, until, workers_of
+from tests.support.cast import Person
 from tests.support.celery import PROBE, Celery
+from tests.support.ledger import read_ledger
+from tests.support.tables import show
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -236,3 +239,39 @@ def test_a_thousand_jobs_on_four_workers_are_each_done_once(brokered, broker, ce
     lines = workers[0].lines()
     assert sorted(int(line[0]) for line in lines) == list(range(1000))
     assert len({line[2] for line in lines}) == 4
+
+
+# DU-3
+@pytest.mark.soak
+def test_a_thousand_notes_on_four_workers_are_each_read_once(brokered, broker, celery, capsys):
+    alice = Person(brokered, "alice")
+    contact = alice.contact()["id"]
+    texts = [f"@n{number} called" for number in range(1000)]
+    one = [{"op": "create", "note": {"contact_id": contact, "body": text}} for text in texts]
+    items = alice.post("/notes/bulk", json={"operations": one}).json["items"]
+    assert {item["note"]["processing_status"] for item in items} == {"pending"}
+    pending = "/notes?processing_status=pending&limit=1"
+    assert alice.get(pending).json["total"] == 1000  # nobody is there
+    settings = settings_with(brokered, broker)
+    for number in range(4):
+        celery(settings, "worker", "-c", "1", "-n", f"w{number}@%h")
+    celery(settings, "beat")
+    until(lambda: alice.get(pending).json["total"] == 0, seconds=100)
+    read_ledger(brokered)
+    rows = lane().all(Sql("SELECT entity_id FROM change WHERE op = 'process'"))
+    assert sorted(id_ for (id_,) in rows) == sorted(item["note"]["id"] for item in items)
+    found = [
+        note
+        for skip in (0, 500)
+        for note in alice.get(f"/notes?limit=500&skip={skip}").json["items"]
+    ]
+    assert {note["body"]: note["extracted"]["mentions"] for note in found} == {
+        text: [text[1:].split()[0]] for text in texts
+    }
+    row = {
+        "notes": len(items),
+        "workers": 4,
+        "read": len(rows),
+        "twice": len(rows) - len(set(rows)),
+    }
+    show(capsys, "notes on Celery", [row])

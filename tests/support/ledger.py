@@ -39,7 +39,7 @@ def read_ledger(app):
 def _checked(book_id, owner_id, key_id, stream_id, seq, head):
     cipher = keyring().cipher(key_id)
     story = _story(cipher, stream_id, seq, head)
-    told = {id_: row for (entity, id_), row in story.items() if entity == "contact"}
+    told = {id_: row[:2] for (entity, id_), row in story.items() if entity == "contact"}
     _check_notes(cipher, book_id, {k[1]: row for k, row in story.items() if k[0] == "note"})
     live, trash = {}, set()
     for id_, uid, version, sealed, deleted_at in lane().all(_ROWS, (book_id,)):
