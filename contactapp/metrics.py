@@ -1,111 +1,106 @@
 """Numbers for whoever watches the server, in Prometheus' text format.
 
-Every process of a server counts in files of its own in one folder (`share`), and whichever is asked
-adds them all up (`exposition`). Without `share`, as in a command, a process counts for itself.
+Every process of a server counts where each other can read it (`share`), and whichever is asked adds
+them all up (`exposition`). Without `share`, as in a command, a process counts for itself.
 Labels hold words of the program only: a path that no route knows is one label for all.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-    multiprocess,
-    values,
-)
-from prometheus_client.core import GaugeMetricFamily, Metric
+from .tally import Name, Tally, shared
 
+log = logging.getLogger("contactapp")
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 UNKNOWN = "unknown"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
+_HISTOGRAM = len(_BOUNDS) + 2  # the sum, then how many were in each bucket, and above all
 _FOLDER = "metrics"
 ENTITIES = ("contact", "note")  # of which there are views
 
-disable_created_metrics()  # a second series for each, which files shared by processes lack anyway
 
+class Family(NamedTuple):
+    """What the numbers of one name are."""
 
-class Number(NamedTuple):
-    """A gauge that only the scrape itself can tell, such as what the database says."""
-
-    name: str
+    kind: str
     help: str
-    value: float
+    labels: tuple[str, ...] = ()
 
 
-class _Numbers:
-    """Every number that is counted. The library fixes how a number is kept when it makes it, so a
-    process that begins to share makes all of them anew."""
+# fmt: off
+FAMILIES = {
+    "requests_total": Family(
+        "counter", "Requests by the route they met", ("route", "method", "status")),
+    "request_seconds": Family(
+        "histogram", "From a request's arrival to its answer", ("route",)),
+    "limited_total": Family("counter", "Answers 429 by the limit used up", ("limit",)),
+    "limit_store_failures_total": Family("counter", "Requests that no store of limits counted"),
+    "write_wait_seconds": Family(
+        "histogram", "How long writes waited for their turn or their book", ("lock",)),
+    "view_reads_total": Family(
+        "counter", "Reads of a book by how its view was found", ("entity", "how")),
+    "views": Family("gauge", "Opened books in memory", ("entity",)),
+    "view_bytes": Family("gauge", "About what they take", ("entity",)),
+    "jobs_total": Family("counter", "Attempts at jobs by what became of them", ("kind", "end")),
+    "process_id": Family("gauge", "The processes that count", ("process",)),
+    "resident_bytes": Family("gauge", "Memory of a process", ("process",)),
+    # The scrape itself finds these out (see `probes`).
+    "database_up": Family("gauge", "Whether the database answers"),
+    "job_lag_seconds": Family("gauge", "How long the oldest due job is overdue"),
+    "jobs_pending": Family("gauge", "Jobs to be done, now or later"),
+    "jobs_dead": Family("gauge", "Jobs given up"),
+    "worker_silence_seconds": Family("gauge", "Since a job worker was heard of"),
+    "wal_bytes": Family("gauge", "Size of SQLite's write-ahead log"),
+}
+# fmt: on
+# There from the start: an alarm cannot tell what is missing from what is well.
+_ALWAYS = [
+    ("limit_store_failures_total",),
+    *[("view_reads_total", e, how) for e in ENTITIES for how in ("hit", "follow", "load", "row")],
+    *[(name, e) for e in ENTITIES for name in ("views", "view_bytes")],
+]
 
-    def __init__(self, folder: Path | None = None) -> None:
+
+class _Counts:
+    """What this process counts, and the places that are looked up for every request."""
+
+    def __init__(self, folder: Path | None = None, process: str = "") -> None:
         self.folder = folder
-        self.registry = CollectorRegistry()
-        # By (route, method, status class): finding a child by its labels takes as long as counting.
-        self.requests_kept: dict[
-            tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]
-        ] = {}
-        self.requests = self._counter(
-            "requests", "Requests by the route they met", "route", "method", "status"
-        )
-        self.latency = self._histogram(
-            "request_seconds", "From a request's arrival to its answer", "route"
-        )
-        self.limited = self._counter("limited", "Answers 429 by the limit used up", "limit")
-        self.limits_failed = self._counter(
-            "limit_store_failures", "Requests that no store of limits could count"
-        )
-        self.waits = self._histogram(
-            "write_wait_seconds", "How long writes waited for their turn or their book", "lock"
-        )
-        view_reads = self._counter(
-            "view_reads", "How reads of a book found its view", "entity", "how"
-        )
-        self.view_reads = {
-            (entity, how): view_reads.labels(entity, how).inc
-            for entity in ENTITIES
-            for how in ("hit", "follow", "load", "row")
-        }
-        self.views = self._gauge("views", "Opened books in memory", "entity")
-        self.view_bytes = self._gauge("view_bytes", "About what they take", "entity")
-        self.jobs = self._counter("jobs", "Attempts at jobs by what became of them", "kind", "end")
-        self.processes = self._gauge("process_id", "The processes that count", "process")
+        self.tally = Tally(folder, process)
+        self.numbers, self.lock = self.tally.numbers, self.tally.lock
+        self.requests: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self.others: dict[Name, int] = {name: self.tally.place(name) for name in _ALWAYS}
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"contactapp_{name}", text, labels, registry=self.registry)
+    def place(self, name: Name, size: int = 1) -> int:
+        """Where the numbers of this name are."""
+        found = self.others.get(name)
+        if found is None:
+            found = self.others[name] = self.tally.place(name, size)
+        return found
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(
-            f"contactapp_{name}", text, labels, registry=self.registry, buckets=_BUCKETS
-        )
+    def add(self, *name: str) -> None:
+        """One more."""
+        place = self.place(name)
+        with self.lock:
+            self.numbers[place] += 1
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        # The sum over the processes that live.
-        return Gauge(
-            f"contactapp_{name}",
-            text,
-            labels,
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
-
-    def collect(self) -> Iterable[Metric]:
-        """Of all processes that share the folder, else of this one."""
-        if self.folder is None:
-            return self.registry.collect()
-        return multiprocess.MultiProcessCollector(None, str(self.folder)).collect()
+    def set(self, value: float, *name: str) -> None:
+        """So many now."""
+        self.numbers[self.place(name)] = value
 
 
-values.ValueClass = values.MutexValue  # whatever is in the environment: `share` decides
-_numbers = _Numbers()
+_counts = _Counts()
 
 
 def folder_of(instance: Path) -> Path:
@@ -121,94 +116,131 @@ def begin(folder: Path) -> None:
 
 def share(folder: Path, process: str) -> None:
     """Count where every process of the server finds it, from now on. `process` names this one among
-    those that live: who takes the place of one that ended goes on with its files, or there would be
-    more of them with every restart."""
-    global _numbers
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read whenever a file is opened
-    values.ValueClass = values.MultiProcessValue(lambda: process)
-    _numbers = _Numbers(folder)
-    _numbers.processes.labels(process).set(os.getpid())
+    those that live. Where that cannot be, on a full disk, it goes on counting for itself."""
+    global _counts
+    try:
+        _counts = _Counts(folder, process)
+    except OSError as error:
+        log.warning("/metrics cannot count over processes: %s", type(error).__name__)
+    _counts.set(os.getpid(), "process_id", process)
     for entity in ENTITIES:
         keep_views(entity, 0, 0)
 
 
 def gone(folder: Path, process: str) -> None:
     """Forget what a process that ended had in memory; what it counted stays."""
-    multiprocess.mark_process_dead(process, str(folder))
+    with suppress(OSError):
+        tally = Tally(folder, process)
+        for name, _ in tally:
+            if name[0] in FAMILIES and FAMILIES[name[0]].kind == "gauge":
+                tally.numbers[tally.place(name)] = 0
 
 
 def count_request(route: str, method: str, status: int, seconds: float) -> None:
     """One request, answered. Runs for every one of them."""
-    key = route, method, status // 100
-    kept = _numbers.requests_kept.get(key)
-    if kept is None:
-        counter = _numbers.requests.labels(route, method, f"{status // 100}xx")
-        kept = counter.inc, _numbers.latency.labels(route).observe
-        _numbers.requests_kept[key] = kept
-    kept[0]()
-    kept[1](seconds)
-
-
-def count_limited(limit: str) -> None:
-    """One request was refused by this limit."""
-    _numbers.limited.labels(limit).inc()
-
-
-def count_limits_failed() -> None:
-    """The store of the limits could not count a request."""
-    _numbers.limits_failed.inc()
+    counts, key = _counts, (route, method, status // 100)
+    places = counts.requests.get(key)
+    if places is None:
+        counter = counts.place(("requests_total", route, method, f"{status // 100}xx"))
+        places = counter, counts.place(("request_seconds", route), _HISTOGRAM)
+        counts.requests[key] = places
+    counter, histogram = places
+    with counts.lock:
+        numbers = counts.numbers
+        numbers[counter] += 1
+        numbers[histogram] += seconds
+        numbers[histogram + 1 + bisect_left(_BOUNDS, seconds)] += 1
 
 
 def count_wait(lock: str, seconds: float) -> None:
     """One write waited so long: `writer` for its turn to write at all, `stream` for its book."""
-    _numbers.waits.labels(lock).observe(seconds)
+    counts = _counts
+    place = counts.place(("write_wait_seconds", lock), _HISTOGRAM)
+    with counts.lock:
+        counts.numbers[place] += seconds
+        counts.numbers[place + 1 + bisect_left(_BOUNDS, seconds)] += 1
 
 
-def view_counter(entity: str) -> Callable[[str], None]:
-    """Counts how books were read: their view was there (`hit`), brought up to date (`follow`), or
-    made (`load`); or one row was read without it (`row`)."""
+def count_limited(limit: str) -> None:
+    """One request was refused by this limit."""
+    _counts.add("limited_total", limit)
 
-    def count(how: str) -> None:
-        _numbers.view_reads[entity, how]()
 
-    return count
+def count_limits_failed() -> None:
+    """The store of the limits could not count a request."""
+    _counts.add("limit_store_failures_total")
+
+
+def count_view(entity: str, how: str) -> None:
+    """A book was read: its view was there (`hit`), brought up to date (`follow`), or made (`load`);
+    or one row was read without it (`row`)."""
+    _counts.add("view_reads_total", entity, how)
 
 
 def keep_views(entity: str, views: int, size: int) -> None:
     """This process now has so many views in memory, of about so many bytes."""
-    _numbers.views.labels(entity).set(views)
-    _numbers.view_bytes.labels(entity).set(size)
+    _counts.set(views, "views", entity)
+    _counts.set(size, "view_bytes", entity)
 
 
 def count_job(kind: str, end: str) -> None:
     """One attempt at a job was `done`, has `failed`, or was the last (`dead`)."""
-    _numbers.jobs.labels(kind, end).inc()
+    _counts.add("jobs_total", kind, end)
 
 
-def exposition(more: Iterable[Number]) -> bytes:
-    """Everything counted, and what the scrape found out itself."""
-    return generate_latest(_Found(more))
+def exposition(found_now: Iterable[tuple[str, float]]) -> bytes:
+    """Everything counted, and what the scrape found out itself: (family, number)."""
+    folder = _counts.folder
+    sums: dict[Name, list[float]] = {}
+    for name, numbers in _counts.tally if folder is None else shared(folder):
+        if _is_known(name, len(numbers)):
+            so_far = sums.get(name, [0.0] * len(numbers))
+            sums[name] = [a + b for a, b in zip(so_far, numbers, strict=True)]
+    sums |= {(name,): [number] for name, number in found_now}
+    for name in [name for name in sums if name[0] == "process_id"]:
+        pid = int(sums[name][0])
+        if pid == 0:  # its place is empty
+            del sums[name]
+        elif (size := _resident(pid)) is not None:
+            sums["resident_bytes", name[1]] = [size]
+    return "".join(_lines(sums)).encode()
 
 
-class _Found:
-    """As the library wants it."""
+def _is_known(name: Name, size: int) -> bool:
+    """Not so for what another version counted, before the server was told to reload."""
+    family = FAMILIES.get(name[0])
+    if family is None or len(family.labels) != len(name) - 1:
+        return False
+    return size == (_HISTOGRAM if family.kind == "histogram" else 1)
 
-    def __init__(self, more: Iterable[Number]) -> None:
-        self._more = more
 
-    def collect(self) -> Iterator[Metric]:
-        memory = GaugeMetricFamily(
-            "contactapp_resident_bytes", "Memory of a process", labels=["process"]
-        )
-        for metric in _numbers.collect():
-            yield metric
-            if metric.name == "contactapp_process_id":
-                for sample in metric.samples:
-                    if (size := _resident(int(sample.value))) is not None:
-                        memory.add_metric([sample.labels["process"]], size)
-        yield memory
-        for name, text, value in self._more:
-            yield GaugeMetricFamily(f"contactapp_{name}", text, value)
+def _lines(sums: dict[Name, list[float]]) -> Iterator[str]:
+    for family, (kind, text, labels) in FAMILIES.items():
+        yield f"# HELP contactapp_{family} {text}\n# TYPE contactapp_{family} {kind}\n"
+        for name in sorted(name for name in sums if name[0] == family):
+            told = [f'{label}="{_escaped(v)}"' for label, v in zip(labels, name[1:], strict=True)]
+            if kind == "histogram":
+                yield from _histogram(family, told, sums[name])
+            else:
+                yield _line(family, told, sums[name][0])
+
+
+def _histogram(family: str, labels: list[str], numbers: list[float]) -> Iterator[str]:
+    total, *buckets = numbers
+    below = list(accumulate(buckets))
+    for bound, number in zip((*_BOUNDS, "+Inf"), below, strict=True):
+        yield _line(f"{family}_bucket", [*labels, f'le="{bound}"'], number)
+    yield _line(f"{family}_sum", labels, total)
+    yield _line(f"{family}_count", labels, below[-1])
+
+
+def _line(name: str, labels: list[str], number: float) -> str:
+    value = "+Inf" if number == float("inf") else repr(number)
+    return f"contactapp_{name}{'{' + ','.join(labels) + '}' if labels else ''} {value}\n"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _resident(pid: int) -> int | None:

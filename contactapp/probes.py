@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Blueprint, Request, Response, current_app, request
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from . import metrics
 from .answers import answer_object
@@ -18,7 +17,6 @@ from .engine import DatabaseFailure, warn_of_old_sqlite
 from .errors import NotFound
 from .http import unlimited
 from .jobs import service as jobs_service
-from .metrics import Number
 from .startup import problems
 
 probes = Blueprint("probes", __name__)
@@ -92,7 +90,7 @@ def numbers() -> Response:
     so that they do not learn that there is something to try tokens on."""
     if not (_knows_the_token(request) or _is_from_here(request)):
         raise NotFound()
-    return Response(metrics.exposition(_found_now()), content_type=CONTENT_TYPE_LATEST)
+    return Response(metrics.exposition(_found_now()), content_type=metrics.CONTENT_TYPE)
 
 
 def _knows_the_token(asked: Request) -> bool:
@@ -112,19 +110,18 @@ def _is_from_here(asked: Request) -> bool:
     )
 
 
-def _found_now() -> Iterator[Number]:
+def _found_now() -> Iterator[tuple[str, float]]:
     """What the database and its files say; nothing about them where it is away."""
     try:
         backlog = jobs_service.backlog()
     except DatabaseFailure:
-        yield Number("database_up", "Whether the database answers", 0)
+        yield "database_up", 0
         return
-    yield Number("database_up", "Whether the database answers", 1)
-    yield Number("job_lag_seconds", "How long the oldest due job is overdue", backlog.lag)
-    yield Number("jobs_pending", "Jobs to be done, now or later", backlog.pending)
-    yield Number("jobs_dead", "Jobs given up", backlog.dead)
-    yield Number("worker_silence_seconds", "Since a job worker was heard of", backlog.silence)
+    yield "database_up", 1
+    yield "job_lag_seconds", backlog.lag
+    yield "jobs_pending", backlog.pending
+    yield "jobs_dead", backlog.dead
+    yield "worker_silence_seconds", backlog.silence
     if database().is_sqlite:
         wal = Path(f"{database().engine.url.database}-wal")
-        size = wal.stat().st_size if wal.exists() else 0
-        yield Number("wal_bytes", "Size of SQLite's write-ahead log", size)
+        yield "wal_bytes", wal.stat().st_size if wal.exists() else 0

@@ -35,6 +35,7 @@ LEVELS = (
         "setting_table",
         "setting_values",
         "sql",
+        "tally",
         "triggers",
         "writer",
     },

@@ -63,7 +63,6 @@ class ViewCache(Generic[R]):
         self._source = source
         self._open_row = open_row
         self._capacity = capacity
-        self._count = metrics.view_counter(source.table)
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
@@ -76,7 +75,7 @@ class ViewCache(Generic[R]):
             if view is None or view.seq != book.seq or view.head != book.head:
                 return None
             self._views.move_to_end(book.id)
-        self._count("hit")
+        metrics.count_view(self._source.table, "hit")
         return view
 
     def current(self, book: Book) -> BookView[R]:
@@ -96,7 +95,7 @@ class ViewCache(Generic[R]):
 
     def open_one(self, book: Book, row_id: int) -> R | None:
         """One live row straight from the database, for a book that is not in memory."""
-        self._count("row")
+        metrics.count_view(self._source.table, "row")
         columns = self._lane.one(self._source.one_row, (book.id, row_id))
         return None if columns is None else self._open(self._cipher(book.key_id), columns)
 
@@ -113,7 +112,7 @@ class ViewCache(Generic[R]):
         rows = self._lane.all(self._source.since, (old.seq, old.seq, book.id, book.stream_id))
         seq, head, floor = rows[0][:3]
         if (old.seq, old.head) == (seq, head):
-            self._count("hit")
+            metrics.count_view(self._source.table, "hit")
             return old
         known = {row[3]: row[4] for row in rows}.get(old.seq)
         if not floor <= old.seq < seq or (old.seq > 0 and known != old.head):
@@ -122,7 +121,7 @@ class ViewCache(Generic[R]):
         table = self._source.table
         since = {row[6]: row[7:] for row in rows if row[3] > old.seq and row[5] == table}
         now = [self._open(cipher, columns) for columns in since.values() if columns[0] is not None]
-        self._count("follow")
+        metrics.count_view(self._source.table, "follow")
         return old.next(seq, head, since, now)
 
     def _loaded(self, book: Book) -> BookView[R]:
@@ -134,7 +133,7 @@ class ViewCache(Generic[R]):
         open_, open_row = cipher.opener(*self._place(book.id)), self._open_row
         view = BookView.of(seq, head, [open_row(row[:-1], open_(row[-1], row[1])) for row in rows])
         self.opened += len(rows)
-        self._count("load")
+        metrics.count_view(self._source.table, "load")
         return view
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from contactapp import clock, create_app
+from contactapp import clock, create_app, metrics
 from contactapp.config import load
 from contactapp.database import database, write_transaction
 from contactapp.engine import DatabaseBusy, sqlite3
@@ -128,6 +128,17 @@ def test_requests_are_counted_by_route_method_and_kind_of_answer(app, alice):
     assert grown("request_seconds_sum", route=rule) > 0
 
 
+def test_buckets_hold_what_took_no_longer_than_their_bound(app):
+    route, grown = "/of-this-test", Growth(app)
+    for seconds in (0.0001, 0.0005, 0.00051, 0.3, 10, 11):
+        metrics.count_request(route, "GET", 200, seconds)
+    bounds = ("0.0005", "0.001", "0.25", "0.5", "10", "+Inf")
+    below = [grown("request_seconds_bucket", route=route, le=bound) for bound in bounds]
+    assert below == [2, 3, 3, 4, 5, 6]
+    assert grown("request_seconds_count", route=route) == 6
+    assert grown("request_seconds_sum", route=route) == pytest.approx(21.30111)
+
+
 # OB-1
 def test_what_clients_make_up_is_one_label_and_nothing_of_a_user_is_in_any(app, alice):
     grown = Growth(app)
@@ -144,7 +155,7 @@ def test_what_clients_make_up_is_one_label_and_nothing_of_a_user_is_in_any(app, 
     assert alice.name not in answer.text
     numbers = Numbers(answer.text)
     rules = {rule.rule for rule in app.url_map.iter_rules()}
-    assert numbers.labels("route") <= {*rules, UNKNOWN, "/broken"}
+    assert numbers.labels("route") <= {*rules, UNKNOWN, "/broken", "/of-this-test"}
     assert numbers.labels("method") <= {*METHODS, UNKNOWN}
 
 
