@@ -77,9 +77,18 @@ def test_what_finds_no_room_disturbs_nobody(tmp_path):
     assert dict(shared(tmp_path))[A] == [1.0]
 
 
-def test_a_full_disk_costs_the_sum_and_nothing_else(tmp_path, monkeypatch, caplog):
+def test_a_file_has_no_holes(tmp_path):
+    Tally(tmp_path, "web-1")
+    about = (tmp_path / "web-1").stat()
+    assert about.st_size == tally._FILE <= about.st_blocks * 512
+
+
+@pytest.mark.parametrize("written", [OSError(28, "No space left on device"), 4096])
+def test_a_full_disk_costs_the_sum_and_nothing_else(tmp_path, monkeypatch, caplog, written):
     def full(*_):
-        raise OSError(28, "No space left on device")
+        if isinstance(written, int):
+            return written
+        raise written
 
     before = metrics._counts
     monkeypatch.setattr(tally.os, "pwrite", full)
