@@ -78,8 +78,8 @@ def test_accounts_are_listed_promoted_and_deactivated(installed, command):
     ann.sign_in()
     events = other.get("/audit").json["items"]
     mine = [event for event in events if event["user_id"] == ann.id]
-    kinds = ["signed_in", "activated", "deactivated", "role_changed", "role_changed"]
-    assert [event["kind"] for event in mine][:5] == kinds
+    kinds = ["signed_in", "activated", "deactivated", "refused", "role_changed", "role_changed"]
+    assert [event["kind"] for event in mine][:6] == kinds
     assert mine[1]["request_id"] == "cli"
 
 

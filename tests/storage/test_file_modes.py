@@ -35,6 +35,8 @@ def test_a_running_servers_files_are_closed_to_others(open_umask, new_server, tm
     server.person().post("/contacts", json={"first_name": "Grace"})
     found = modes(server.instance)
     assert set(found) >= FILES
+    assert found.pop("metrics") == "0o700"
+    assert set(modes(server.instance / "metrics").values()) == {"0o600"}
     assert set(found.values()) == {"0o600"}
     assert oct(stat.S_IMODE(server.instance.stat().st_mode)) == "0o700"
     server.kill()
