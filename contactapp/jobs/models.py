@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ..database import BigId, Model
 
 _PENDING = text("status = 'pending'")
+_DEAD = text("status = 'dead'")
 
 
 class Job(Model):
@@ -24,6 +25,7 @@ class Job(Model):
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'done', 'dead')", name="status"),
         Index("ix_job_next_at", "next_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("ix_job_dead", "id", sqlite_where=_DEAD, postgresql_where=_DEAD),
         Index(
             "uq_job_periodic",
             "kind",
