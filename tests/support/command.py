@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.zygote import Process
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTACTAPP = (sys.executable, "-m", "contactapp.cli")
 GUNICORN = (sys.executable, "-m", "gunicorn", "wsgi:app")
@@ -30,14 +32,13 @@ def start(command, folder, settings, environment=None, stdin=subprocess.DEVNULL)
     """Start a command in a folder; `settings` by their short names."""
     clean = {name: value for name, value in os.environ.items() if "CONTACTAPP" not in name}
     ours = {f"CONTACTAPP_{name}": value for name, value in settings.items()}
-    return subprocess.Popen(
+    return Process(
         command,
         cwd=folder,
         env={**clean, "PYTHONPATH": str(ROOT), **ours, **(environment or {})},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
 
 import requests
+
+from tests.support.zygote import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,13 +46,13 @@ class Server:
         """Start it, in its own process group, and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = Process(
                 [*command, "--pythonpath", str(ROOT), "wsgi:app"],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                session=True,
             )
         if wait:
             self._wait()

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.zygote import Process
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,13 +20,12 @@ class Writer:
     """Another process of the application, on the same database."""
 
     def __init__(self, settings, access):
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.writer"],
+        self._process = Process(
+            (sys.executable, "-m", "tests.support.writer"),
             cwd=ROOT,
             env={**os.environ, **{f"CONTACTAPP_{k}": v for k, v in settings.items()}},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
         self.use(access)
 
