@@ -52,6 +52,7 @@ def is_done(job_id):
 
 
 # DU-3
+@on_sqlite
 def test_mail_waits_for_a_worker_of_celery_s_and_is_then_sent(
     engine, new_server, new_app, broker, celery
 ):
@@ -103,6 +104,7 @@ def test_what_an_emptied_broker_lost_is_found_by_the_scan(brokered, broker, cele
 
 
 # DU-3
+@on_postgresql
 def test_the_job_of_a_killed_worker_is_done_once_after_its_lease(brokered, broker, celery):
     """Killed twice: the process that did it, and then all of Celery's."""
     job_id, settings = add("stuck", ref=7), settings_with(brokered, broker)

@@ -7,6 +7,7 @@ import pytest
 
 from contactapp import clock
 from contactapp.database import Sql, lane
+from contactapp.jobs.service import worker_is_silent
 from tests.support.cast import PASSWORD, Person
 from tests.support.command import CONTACTAPP, finish, start
 from tests.support.post import PostOffice
@@ -47,7 +48,12 @@ def start_worker(tmp_path_factory):
         }
         process = start((*CONTACTAPP, "worker"), tmp_path_factory.mktemp("worker"), settings)
         started.append(process)
-        return process
+        with app.app_context():  # before that it would not end in good order
+            for _ in range(1000):
+                if not worker_is_silent():
+                    return process
+                time.sleep(0.02)
+        raise AssertionError("the worker does not say that it lives")
 
     yield begin
     for process in started:

@@ -99,10 +99,15 @@ class Process:
         return found.get("out"), found.get("err")
 
     def _ended(self, timeout):
-        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+        if self.returncode is None and self._is_told(timeout):
             self.returncode = os.waitstatus_to_exitcode(int(self._line()))
             self._told.close()
         return self.returncode
+
+    def _is_told(self, timeout):
+        waiting = select.poll()  # select() takes no number above 1023, and a long run has more
+        waiting.register(self._told, select.POLLIN | select.POLLHUP)
+        return waiting.poll(None if timeout is None else 1000 * timeout)
 
     def _line(self):
         text = b""
