@@ -97,6 +97,7 @@ def test_exports_have_a_limit_of_each_account(engine, new_app):
     assert export(bob).status_code == 200
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_an_export_of_many_contacts_is_streamed(engine, new_app):
     app = new_app(engine, CONTACT_LIMIT="0")
     ann = Person(app, "ann")

@@ -210,9 +210,11 @@ def test_exactly_the_limit_passes_over_all_workers(request, new_server, store):
 
 
 def passed(wire, path, token):
-    """How many of 5 times the limit are not refused, sent in parallel to several processes."""
+    """How many of 5 times the limit are not refused, sent in parallel to several processes; not all
+    at once, or on a busy machine Redis answers later than a request waits for it."""
     wire.from_every_worker("OPTIONS", path, workers=4)  # not counted; the last may be starting
-    answers = at_once([lambda: wire.ask("GET", path, token)] * (5 * L))
+    rounds = [at_once([lambda: wire.ask("GET", path, token)] * L) for _ in range(5)]
+    answers = [answer for answered in rounds for answer in answered]
     assert {answer.status_code for answer in answers} <= {200, 404, 429}
     assert all(int(a.headers["Retry-After"]) > 0 for a in answers if a.status_code == 429)
     assert len({process_of(answer) for answer in answers}) > 1

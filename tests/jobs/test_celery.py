@@ -133,6 +133,7 @@ def test_a_poisonous_job_is_dead_after_eight_attempts_and_holds_up_nobody(broker
 
 
 @on_sqlite
+@pytest.mark.soak
 def test_a_worker_that_is_ended_finishes_what_it_began(brokered, broker, celery):
     job_id = add("patient", ref=1)
     worker = celery(settings_with(brokered, broker), "worker", "-c", "1", app=PROBE)
@@ -207,6 +208,7 @@ def test_a_broker_that_hangs_keeps_no_request_waiting(
 
 
 @on_sqlite
+@pytest.mark.soak
 def test_beat_runs_apart_and_keeps_no_file(brokered, broker, celery):
     beat = celery(settings_with(brokered, broker), "beat")
     until(lambda: length(broker, SCANS) == 1)

@@ -22,6 +22,7 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 # DU-3
 @on_sqlite
+@pytest.mark.soak
 def test_a_broker_that_is_away_is_said_once_and_told_again_when_it_is_back(
     engine, new_app, redis_url, tmp_path, monkeypatch, caplog
 ):
