@@ -21,7 +21,7 @@ from flask import Flask
 
 from contactapp import create_app
 from contactapp.actor import Actor, Book
-from contactapp.books.service import views
+from contactapp.books.service import book_at, views
 from contactapp.config import load
 from contactapp.contacts.listing import page_of
 from contactapp.contacts.queries import ListQuery
@@ -34,10 +34,6 @@ from contactapp.paging import CursorSeal
 from .people import TEXT, card
 from .samples import undisturbed
 
-_BOOK = Sql(
-    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
-    "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
-)
 LIST = ListQuery()
 QUERIES = (
     b"limit=20",
@@ -71,7 +67,9 @@ def durability() -> dict[str, str]:
 
 
 def _book(book_id: int) -> Book:
-    return Book(*lane().one(_BOOK, (book_id,)))
+    book = book_at(book_id)
+    assert book
+    return book
 
 
 def cold_seconds(app: Flask, book_id: int) -> float:

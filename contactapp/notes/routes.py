@@ -92,10 +92,8 @@ def _created(contact_id: int, fields: dict[str, Any], query: dict[str, Any]) -> 
 @notes.response(200, BulkAnswer)
 def change_notes(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Create, change and delete many notes at once"""
-    dry_run = query.get("dry_run") == "true"
-    book, operations = actor().book, fields["operations"]
-    items = bulk.run_bulk(actor(), book, operations, atomic=fields["atomic"], dry_run=dry_run)
-    return answer_object({"items": items})
+    who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
+    return answer_object({"items": bulk.run_bulk(who, who.book, fields["operations"], **how)})
 
 
 @notes.route("/notes/<id:note_id>")

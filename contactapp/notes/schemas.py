@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..contacts.queries import Words
+from ..contacts.queries import QueryFlag, Words
 from ..incoming import MAX_ID, Problem
 from ..shapes import BookQuery, Flag, Names, PageShape, Paging, PlainInteger
 from .aliases import ALIASES, AliasConflict, resolved
@@ -134,8 +134,8 @@ class NotesQuery(NestedQuery):
 
 
 class DryRun(BookQuery):
-    dry_run = fields.String(
-        validate=validate.OneOf(("true", "false")),
+    dry_run = QueryFlag(
+        load_default=False,
         metadata={"description": "true answers what would happen, and changes nothing."},
     )
 

@@ -9,9 +9,8 @@ import orjson
 
 from benchmarks.people import card
 from contactapp import clock
-from contactapp.actor import Book
 from contactapp.books.cache import ViewCache
-from contactapp.books.service import CONTACTS, views
+from contactapp.books.service import CONTACTS, book_at, views
 from contactapp.contacts.card import Meta
 from contactapp.contacts.row import Row
 from contactapp.database import Sql, database, lane, write_transaction
@@ -19,10 +18,6 @@ from contactapp.engine import sqlite3 as driver
 from contactapp.keyring import keyring
 
 AMPLE = 2**20
-_BOOK = Sql(
-    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
-    "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
-)
 
 
 def at(app, person):
@@ -52,7 +47,7 @@ def opened(person, reading):
 
 
 def book_of(person):
-    return Book(*lane().one(_BOOK, (person.book_id,)))
+    return book_at(person.book_id)
 
 
 def cache(capacity=AMPLE):
