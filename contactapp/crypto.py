@@ -7,9 +7,11 @@ key id are authenticated with it, so a blob moved to another row or column does 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +22,7 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _HEADER_BYTES = 5
 _MINIMUM_BYTES = _HEADER_BYTES + _NONCE_BYTES + 16
+ROW_TOKEN = re.compile(r"([1-9][0-9]{0,15})-([A-Za-z0-9_-]{43})")
 
 
 class SealError(Exception):
@@ -102,3 +105,9 @@ def derive(secret: bytes, label: str) -> bytes:
 def blind_index(key: bytes, kind: str, value: str) -> bytes:
     """A 32-byte keyed fingerprint of a canonical value, for unique columns and exact lookup."""
     return hmac.digest(key, f"{kind}|{value}".encode(), hashlib.sha256)
+
+
+def row_token(row_id: int, mac: bytes) -> str:
+    """What an address carries that opens one row: its number, and an HMAC-SHA256 over what it says.
+    `ROW_TOKEN` matches it, and its first group is the number."""
+    return f"{row_id}-{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"

@@ -7,7 +7,6 @@ its purpose is good, once. GET never spends one.
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
 import uuid
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from .. import clock
 from ..config import settings
+from ..crypto import ROW_TOKEN, row_token
 from ..database import Sql, lane, write_transaction
 from ..errors import BadRequest
 from ..jobs.service import enqueue
@@ -26,7 +26,6 @@ LIFETIMES_MS = {"verify": 24 * HOUR_MS, "reset": HOUR_MS // 2, "email": 24 * HOU
 CODE_MS = 15 * 60_000
 CODE_TRIES = 5
 MAILS_A_DAY = 5  # to one account: nobody's mailbox is filled by strangers
-_TOKEN = re.compile(r"([1-9][0-9]{0,15})-([A-Za-z0-9_-]{43})")
 _CODE = re.compile("[0-9]{6}")
 
 _COLUMNS = "id, user_id, purpose, created_at, expires_at, ended_at, code_tries, uid, sealed"
@@ -63,8 +62,7 @@ class Link(NamedTuple):
     @property
     def token(self) -> str:
         """What the link in the mail carries."""
-        mac = base64.urlsafe_b64encode(self._mac("link")).decode().rstrip("=")
-        return f"{self.id}-{mac}"
+        return row_token(self.id, self._mac("link"))
 
     @property
     def code(self) -> str:
@@ -144,7 +142,7 @@ def get(link_id: int) -> Link | None:
 
 def find(token: str, purpose: str) -> Link:
     """The live link that a token names. Raises BadRequest (`invalid_link`)."""
-    parts = _TOKEN.fullmatch(token)
+    parts = ROW_TOKEN.fullmatch(token)
     link = get(int(parts[1])) if parts else None
     if (
         link is None

@@ -7,9 +7,7 @@ database holds nothing that opens anything, and without the row it opens nothing
 
 from __future__ import annotations
 
-import base64
 import hmac
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -23,6 +21,7 @@ from ..books.view import BookView
 from ..config import settings
 from ..contacts.row import Row
 from ..contacts.service import LARGE
+from ..crypto import ROW_TOKEN, row_token
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Forbidden, NotFound
 from ..keyring import keyring
@@ -32,7 +31,6 @@ from .calendar import Birthday, birthday_calendar, day_of
 KINDS = {"birthdays": "Birthdays"}  # and what a calendar without a label is called
 MAX_LABEL = 100  # characters
 MAX_FEEDS = 20  # of a user: each is an address that may get lost
-_TOKEN = re.compile(r"([1-9][0-9]{0,15})-([A-Za-z0-9_-]{43})")
 
 _COLUMNS = "SELECT f.id, f.uid, f.user_id, f.book_id, f.kind, f.sealed, f.created_at, "
 # What the guard asks of somebody with a token, in one statement too: so a feed ends with its user,
@@ -72,8 +70,7 @@ class Feed(NamedTuple):
     def token(self) -> str:
         """What opens it."""
         text = f"{self.kind}|{self.id}|{self.user_id}|{self.book_id}|{self.uid}"
-        mac = hmac.digest(keyring().purpose("feed"), text.encode(), "sha256")
-        return f"{self.id}-{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+        return row_token(self.id, hmac.digest(keyring().purpose("feed"), text.encode(), "sha256"))
 
     def label(self, key_id: int) -> str | None:
         """What its user calls it, opened with their key."""
@@ -158,7 +155,7 @@ def export_feeds(actor: Actor) -> list[dict[str, Any]]:
 
 def find_feed(token: str) -> Opened:
     """The feed that a token opens, while its user may read its book. Raises NotFound."""
-    parts = _TOKEN.fullmatch(token)
+    parts = ROW_TOKEN.fullmatch(token)
     row = lane().one(_OPENED, (int(parts[1]),)) if parts else None
     if row is None:
         raise NotFound()
