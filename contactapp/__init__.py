@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import mail, openapi, problems, startup
+from . import compat, mail, openapi, problems, startup
 from .answers import build
 from .audit.routes import audit
 from .auth import guard, refusals, tokens
@@ -74,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(account)
     app.register_blueprint(media)
     app.register_blueprint(probes)
+    compat.init_app(app, settings)
     guard.install(app)
     return app
 

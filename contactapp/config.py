@@ -88,6 +88,7 @@ class Settings:
     avatar_bytes: int
     allowed_hosts: tuple[str, ...]
     change_retention_days: int
+    compat: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int
 

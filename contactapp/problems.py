@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
@@ -31,6 +32,8 @@ from .logs import stack
 
 log = logging.getLogger("contactapp")
 
+Renderer = Callable[[AppError, str], Response]  # of an error, and the request's id
+
 _BY_STATUS: dict[int, type[AppError]] = {
     401: Unauthenticated,
     403: Forbidden,
@@ -42,16 +45,39 @@ _BY_STATUS: dict[int, type[AppError]] = {
 
 
 def install(app: Flask) -> None:
-    """Answer every failure as problem+json."""
+    """Answer every failure as problem+json, but below paths that have a renderer of their own."""
+    app.extensions["contactapp.renderers"] = {}
     app.register_error_handler(AppError, render)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(DatabaseFailure, _database_failure)
     app.register_error_handler(Exception, _unexpected)
 
 
+def render_as(app: Flask, prefix: str, renderer: Renderer) -> None:
+    """Tell errors below a path in another way, also those of routes that do not exist."""
+    app.extensions["contactapp.renderers"][prefix] = renderer
+
+
 def render(error: AppError) -> Response:
-    """The problem+json answer of an error of ours (RFC 9457)."""
-    body = orjson.dumps(error.problem(request.environ["contactapp.request_id"]))
+    """The answer of an error of ours, as clients of its path know it."""
+    renderer = _renderer(request.path)
+    return renderer(error, request.environ["contactapp.request_id"])
+
+
+def _renderer(path: str) -> Renderer:
+    """That of the longest prefix of the path that has one; the API's own is not the table's."""
+    renderers: dict[str, Renderer] = current_app.extensions["contactapp.renderers"]
+    prefix = path
+    while prefix and not (prefix + "/").startswith("/api/v1/"):
+        if prefix in renderers:
+            return renderers[prefix]
+        prefix = prefix.rpartition("/")[0]
+    return _problem
+
+
+def _problem(error: AppError, request_id: str) -> Response:
+    """problem+json (RFC 9457)."""
+    body = orjson.dumps(error.problem(request_id))
     return Response(body, error.status, error.headers, content_type="application/problem+json")
 
 

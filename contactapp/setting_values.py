@@ -23,6 +23,9 @@ ORIGIN = re.compile(
 )
 
 
+SYSTEMS = ("contacts-app", "contacts-api", "profiles", "key-values")
+
+
 class Unfit(ValueError):
     """What a value has to be, in words fit to print: never the value itself."""
 
@@ -61,6 +64,14 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def systems(text: str) -> tuple[str, ...]:
+    """Names of earlier systems (see the package compat), comma separated."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    if not set(names) <= set(SYSTEMS):
+        raise Unfit(f"must be a comma list of: {', '.join(SYSTEMS)}")
+    return names
 
 
 def optional_text(text: str) -> str | None:

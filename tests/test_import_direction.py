@@ -64,6 +64,7 @@ LEVELS = (
         "pages",
         "users",
     },
+    {"compat"},
     {
         "",
         "account_commands",
