@@ -11,8 +11,10 @@ from flask import Flask
 from . import compat, mail, openapi, problems, startup
 from .answers import build
 from .audit.routes import audit
+from .auth import api_tokens as known_api_tokens
 from .auth import guard, refusals, tokens
 from .auth.admin_routes import accounts
+from .auth.api_token_routes import api_tokens
 from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
 from .auth.routes import auth
@@ -68,7 +70,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
-    slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, changes, audit)
+    slices = (
+        auth,
+        api_tokens,
+        users,
+        leaving,
+        accounts,
+        books,
+        contacts,
+        notes,
+        feeds,
+        changes,
+        audit,
+    )
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)
@@ -103,6 +117,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
     with app.app_context():
         app.extensions["contactapp.keyring"] = Keyring(settings.master_keys, database().lane)
     tokens.init_app(app, settings.jwt_secrets)
+    known_api_tokens.init_app(app)
     # All workers together keep the cores busy with hashing and no more, and in each one thread
     # stays free of it, so that a burst of sign-ins does not hold up everything else.
     hashes = max(1, usable_cores() // settings.workers)

@@ -25,7 +25,8 @@ class Book(NamedTuple):
 
 
 class Actor(NamedTuple):
-    """An authenticated user. `role` is `user` or `admin`; `session_id` the sign-in it came by."""
+    """An authenticated user. `role` is `user` or `admin`; `session_id` the sign-in it came by, 0
+    where it came by the API token `token_id`, which is for `scopes`."""
 
     user_id: int
     session_id: int
@@ -33,6 +34,12 @@ class Actor(NamedTuple):
     key_id: int
     request_id: str
     book: Book
+    token_id: int | None = None
+    scopes: frozenset[str] | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether this sign-in is for that: a session is for everything."""
+        return self.scopes is None or scope in self.scopes
 
 
 def server_itself(book: Book, request_id: str) -> Actor:

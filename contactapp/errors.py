@@ -51,6 +51,8 @@ CODES: dict[str, Code] = {
     "refresh_token_reused": Code(401, "Refresh token reused", "A spent refresh token came back; the session was ended."),
     "forbidden": Code(403, "Forbidden", "The account may not do this."),
     "wrong_password": Code(403, "Wrong password", "The current password is not this one."),
+    "insufficient_scope": Code(403, "Insufficient scope", "The API token is not for this; the answer's `scope` is what it lacks, or null where only a session will do."),
+    "api_token_limit_reached": Code(403, "API token limit reached", "The account's limit of API tokens is used up; revoke one first."),
     "email_not_verified": Code(403, "E-mail not verified", "The address must be confirmed first, by the link or the code that was mailed."),
     "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
     "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),

@@ -42,6 +42,16 @@ def admins_only(view: View) -> View:
     return view
 
 
+def scoped(area: str) -> Callable[[View], View]:
+    """Mark a view that API tokens may use which have the area's scopes (see `auth.scopes`)."""
+
+    def decorate(view: View) -> View:
+        view.area = area  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
 def actor() -> Actor:
     """The authenticated user of this request."""
     return g.actor
@@ -66,12 +76,19 @@ class IdConverter(BaseConverter):
 
 
 class Blueprint(SmorestBlueprint):
-    """A blueprint whose decorators both check the request and write the OpenAPI document."""
+    """A blueprint whose decorators both check the request and write the OpenAPI document. `area`:
+    that of all its views (see `scoped`)."""
+
+    def __init__(self, *args: Any, area: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._area = area
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
         """Register the view; its name in camel case is the operation's id."""
+        if self._area is not None:
+            view_func = scoped(self._area)(view_func)
         first, *rest = view_func.__name__.split("_")
         operation_id = first + "".join(map(str.capitalize, rest))
         _manual_doc(view_func, operationId=operation_id)

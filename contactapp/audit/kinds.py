@@ -23,6 +23,8 @@ EVENT_KINDS = {
     "profile_changed": "names of the changed fields",
     "avatar_changed": "a picture was set or removed",
     "exported": "everything was downloaded",
+    "api_token_made": "a token for a program was made, for these scopes",
+    "api_token_revoked": "and it opens nothing any more",
     "feed_made": "an address was made at which a calendar can be read",
     "feed_deleted": "and that address opens nothing any more",
     "deleted": "the account is being erased",

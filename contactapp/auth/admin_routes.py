@@ -14,7 +14,7 @@ from . import admin
 from .admin import Change
 from .admin_schemas import Account, AccountPage, AccountPatch, AccountQuery
 
-accounts = Blueprint("accounts", __name__, description="All accounts, for admins")
+accounts = Blueprint("accounts", __name__, description="All accounts, for admins", area="admin")
 
 
 @accounts.route("/users")

@@ -19,7 +19,7 @@ from ..errors import Conflict
 from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..users.service import lock_owner, picture_files, picture_token
-from . import links, places
+from . import api_tokens, links, places
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -45,7 +45,7 @@ _SOME_CHANGES = Sql(
 )
 _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
-    for table in ("session", "link", "known_place", "feed", "job", "book_member")
+    for table in ("session", "api_token", "link", "known_place", "feed", "job", "book_member")
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
@@ -76,6 +76,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
+    api_tokens.forget(owner.user_id)
     feeds.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))

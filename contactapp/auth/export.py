@@ -17,6 +17,7 @@ from ..database import write_transaction
 from ..feeds.service import export_feeds
 from ..notes.service import export_notes
 from ..users.service import picture_files, picture_token, show_user
+from .api_tokens import list_tokens
 from .recovery import proven
 from .sessions import list_sessions
 
@@ -28,6 +29,7 @@ contacts.json  every contact of its address book, those in the trash with delete
 notes.json     every note about them, deleted ones with deleted_at
 changes.json   what was changed in the address book, before and after
 sessions.json  where it is signed in
+tokens.json    its API tokens, without what they are
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
@@ -78,6 +80,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
         archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
+        archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, g, request
@@ -21,6 +22,8 @@ from ..errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthent
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
 from . import tokens
+from .api_tokens import PREFIX, ApiClaims, claims_of
+from .scopes import needed
 from .sessions import Client
 from .tokens import Claims
 
@@ -28,23 +31,46 @@ API = "/api/"
 _HOSTS = 100  # spellings remembered
 _TOUCH_AFTER = 60_000  # milliseconds between two writes of a session's last use
 
-_COLUMNS = (
-    "SELECT s.ended_at, s.expires_at, s.last_used_at, u.active, u.role, u.key_id, "
-    "b.id, b.owner_id, b.key_id, b.stream_id, st.seq, st.head, "
-)
-_OWN_BOOK = Sql(
-    f"{_COLUMNS} 'owner' FROM session s JOIN users u ON u.id = s.user_id "
-    "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
-    "WHERE s.id = ? AND s.user_id = ?"
-)
-_TOUCH = Sql("UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?")
-# A book that is not the user's comes back with its columns null: the session may live all the same.
-_OTHER_BOOK = Sql(
-    f"{_COLUMNS} CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END "
-    "FROM session s JOIN users u ON u.id = s.user_id "
-    "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
-    "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
-    "LEFT JOIN stream st ON st.id = b.stream_id WHERE s.id = ? AND s.user_id = ?"
+_COLUMNS = "u.active, u.role, u.key_id, b.id, b.owner_id, b.key_id, b.stream_id, st.seq, st.head, "
+
+
+class _Reads(NamedTuple):
+    """What is asked of the database about a session, or an API token."""
+
+    own_book: Sql
+    other_book: Sql
+    touch: Sql
+
+
+def _reads(table: str, columns: str) -> _Reads:
+    """`columns`: when it was ended, when it expires, and when it was last used."""
+    return _Reads(
+        Sql(
+            f"SELECT {columns}, {_COLUMNS} 'owner' FROM {table} s JOIN users u ON u.id = s.user_id "  # noqa: S608
+            "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
+            "WHERE s.id = ? AND s.user_id = ?"
+        ),
+        # A book that is not the user's comes back with its columns null: the session may live all
+        # the same.
+        Sql(
+            f"SELECT {columns}, {_COLUMNS} "  # noqa: S608
+            "CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END "
+            f"FROM {table} s JOIN users u ON u.id = s.user_id "
+            "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
+            "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
+            "LEFT JOIN stream st ON st.id = b.stream_id WHERE s.id = ? AND s.user_id = ?"
+        ),
+        Sql(
+            f"UPDATE {table} SET last_used_at = ? "  # noqa: S608
+            "WHERE id = ? AND coalesce(last_used_at, 0) <= ?"
+        ),
+    )
+
+
+_SESSION = _reads("session", "s.ended_at, s.expires_at, s.last_used_at")
+# One that was revoked is not there; one without an expiry is good for as long as numbers go.
+_API_TOKEN = _reads(
+    "api_token", f"NULL, coalesce(s.expires_at, {2**62}), coalesce(s.last_used_at, 0)"
 )
 
 
@@ -64,6 +90,9 @@ def install(app: Flask) -> None:
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
         }
+    app.extensions["contactapp.areas"] = {
+        name: view.area for name, view in app.view_functions.items() if hasattr(view, "area")
+    }
     app.extensions["contactapp.hosts"] = {""}  # HTTP/1.0 knows no Host
     app.before_request(guard)
 
@@ -89,6 +118,8 @@ def guard() -> None:
     if endpoint not in extensions["contactapp.public"]:
         if claims is None:
             raise refusal or Unauthenticated()
+        if isinstance(claims, ApiClaims):
+            _require_scope(app, asked, claims)
         takes_book = endpoint in extensions["contactapp.books"]
         actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
         g.actor = actor
@@ -100,6 +131,21 @@ def guard() -> None:
         and endpoint not in extensions["contactapp.queries"]
     ):
         refuse_query()
+
+
+def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:
+    """Raise Forbidden (`insufficient_scope`, RFC 6750 §3.1) where an API token is not for this."""
+    scope = needed(app.extensions["contactapp.areas"].get(asked.endpoint), asked.method)
+    if scope in claims.scopes:
+        return
+    if scope is None:
+        detail = "This takes the token of a session; no API token will do."
+    else:
+        detail = f"The API token lacks the scope {scope}."
+    challenge = 'Bearer realm="contactapp", error="insufficient_scope"'
+    challenge += f', scope="{scope}"' if scope else ""
+    headers = {"WWW-Authenticate": challenge}
+    raise Forbidden("insufficient_scope", detail, headers=headers, scope=scope)
 
 
 def _is_ours(app: Flask, host: str) -> bool:
@@ -139,9 +185,9 @@ def bearer_token(asked: Request) -> str | None:
 
 
 def caller() -> Actor | None:
-    """Who asks on a public route, where a live access token says so."""
+    """Who asks on a public route, where a live access token of a session says so."""
     claims, _ = _claims(request)
-    if claims is None:
+    if claims is None or isinstance(claims, ApiClaims):
         return None
     with suppress(Unauthenticated):
         return _actor(current_app, request, claims, None)
@@ -163,17 +209,20 @@ def claimed_user_id() -> int | None:
     return claims and claims.user_id
 
 
-def _claims(asked: Request) -> tuple[Claims | None, Unauthenticated | None]:
+def _claims(asked: Request) -> tuple[Claims | ApiClaims | None, Unauthenticated | None]:
     token = bearer_token(asked)
     if token is None:
         return None, None
+    if token.startswith(PREFIX):
+        found = claims_of(token)
+        return found, None if found else Unauthenticated("invalid_token")
     try:
         return tokens.verify(token, "access"), None
     except Unauthenticated as error:
         return None, error
 
 
-def _count(app: Flask, asked: Request, claims: Claims | None) -> None:
+def _count(app: Flask, asked: Request, claims: Claims | ApiClaims | None) -> None:
     """Charge the user's quota, or the address's where nobody is signed in."""
     quota: Quota = app.extensions["contactapp.quota"]
     now = clock.now_ms() / 1000
@@ -210,26 +259,32 @@ def client() -> Client:
     return Client(agent, address(), request.environ["contactapp.request_id"])
 
 
-def _actor(app: Flask, asked: Request, claims: Claims, book_id: int | None) -> Actor:
+def _actor(app: Flask, asked: Request, claims: Claims | ApiClaims, book_id: int | None) -> Actor:
     """The one SQL read of an authenticated request."""
+    if isinstance(claims, ApiClaims):
+        reads, session_id, token_id, scopes = _API_TOKEN, 0, claims.token_id, claims.scopes
+    else:
+        reads, session_id, token_id, scopes = _SESSION, claims.session_id, None, None
     read = app.extensions["contactapp.database"].lane.one
-    who = (claims.session_id, claims.user_id)
-    row = read(_OTHER_BOOK, (book_id, book_id, *who)) if book_id else read(_OWN_BOOK, who)
+    who = (token_id or session_id, claims.user_id)
+    row = read(reads.other_book, (book_id, book_id, *who)) if book_id else read(reads.own_book, who)
     now = clock.now_ms()
     if row is None or row[0] is not None or row[1] <= now or not row[3]:
         raise Unauthenticated("invalid_token")
     asked.environ["contactapp.user_id"] = claims.user_id
     if now - row[2] >= _TOUCH_AFTER:
-        _touch(claims.session_id, now)
+        _touch(reads.touch, who[0], now)
     if row[6] is None:
         raise NoSuchBook(detail="There is no such book, or it belongs to somebody else.")
     return Actor(
         claims.user_id,
-        claims.session_id,
+        session_id,
         row[4],
         row[5],
         asked.environ["contactapp.request_id"],
         Book(*row[6:]),
+        token_id,
+        scopes,
     )
 
 
@@ -248,8 +303,8 @@ def _book_parameter(asked: Request) -> int | None:
     return None  # the view's own query schema names what is wrong with it
 
 
-def _touch(session_id: int, now: int) -> None:
-    """Note the session's last use, at most once a minute, unless a writer is at work: a reader
+def _touch(touch: Sql, row_id: int, now: int) -> None:
+    """Note the sign-in's last use, at most once a minute, unless a writer is at work: a reader
     waits for nobody."""
     with suppress(DatabaseFailure):
-        lane().write_unless_busy(_TOUCH, (now, session_id, now - _TOUCH_AFTER))
+        lane().write_unless_busy(touch, (now, row_id, now - _TOUCH_AFTER))

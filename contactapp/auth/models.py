@@ -33,6 +33,24 @@ class Session(Model):
     ended_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class ApiToken(Model):
+    """What a program signs in with. `hash` is the SHA-256 of the token, `sealed` its name by the
+    user's key; `scopes` are words between spaces and never change."""
+
+    __tablename__ = "api_token"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    scopes: Mapped[str] = mapped_column(String(200))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int | None] = mapped_column(BigInteger)
+    last_used_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class KnownPlace(Model):
     """A keyed hash of an address from which somebody signed in to an account."""
 

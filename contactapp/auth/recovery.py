@@ -20,7 +20,7 @@ from ..users.service import (
     set_password,
     set_verified,
 )
-from . import attempts, links, places
+from . import api_tokens, attempts, links, places
 from .links import Link
 from .service import hashed, hasher
 from .sessions import Client, TokenPair, end_all, end_others, renew_session
@@ -100,6 +100,7 @@ def _clear(owner: Owner) -> None:
     end_all(owner.user_id)
     links.end(owner.user_id)
     places.forget(owner.user_id)
+    api_tokens.forget(owner.user_id)
     feeds.forget(owner.user_id)
 
 

@@ -12,7 +12,7 @@ from ..shapes import Paging
 from . import service
 from .schemas import BookPage
 
-books = Blueprint("books", __name__, description="The address books one may use")
+books = Blueprint("books", __name__, description="The address books one may use", area="contacts")
 
 
 @books.route("/books")

@@ -13,7 +13,9 @@ from ..http import Blueprint, actor
 from . import feed
 from .schemas import ChangeFeed, ChangesQuery
 
-changes = Blueprint("changes", __name__, description="What happened to an address book")
+changes = Blueprint(
+    "changes", __name__, description="What happened to an address book", area="contacts"
+)
 
 
 @changes.route("/changes")

@@ -101,7 +101,7 @@ class ChangeLog:
             "seq": self.seq,
             "at": self.now,
             "actor_id": self._actor.user_id,
-            "token_id": None,
+            "token_id": self._actor.token_id,
             "request_id": self._actor.request_id,
             "operation_id": None,
             "entity": entity,

@@ -24,7 +24,9 @@ from . import service
 from .queries import ListQuery, SearchQuery
 from .schemas import Contact, ContactInput, ContactPage, ContactPatch, SearchPage
 
-contacts = Blueprint("contacts", __name__, description="The contacts of an address book")
+contacts = Blueprint(
+    "contacts", __name__, description="The contacts of an address book", area="contacts"
+)
 
 
 @contacts.route("/contacts")

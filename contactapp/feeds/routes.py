@@ -13,7 +13,7 @@ from ..shapes import BookQuery, Paging
 from . import service
 from .schemas import Feed, FeedInput, FeedPage
 
-feeds = Blueprint("feeds", __name__, description="Calendars to subscribe to")
+feeds = Blueprint("feeds", __name__, description="Calendars to subscribe to", area="feeds")
 
 _CALENDAR = {
     "200": {

@@ -37,7 +37,7 @@ from .schemas import (
     Suggestions,
 )
 
-notes = Blueprint("notes", __name__, description="Notes about contacts")
+notes = Blueprint("notes", __name__, description="Notes about contacts", area="contacts")
 
 
 @notes.route("/notes")

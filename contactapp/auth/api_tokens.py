@@ -1,0 +1,155 @@
+"""API tokens: what programs sign in with, each for some scopes.
+
+A token is `ca_` and 256 random bits. The database holds its SHA-256, which opens nothing and needs
+no salt or slow hash: nobody guesses 256 bits (ASVS 6.6.3 is about what people choose).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from threading import Lock
+from typing import Any, NamedTuple
+
+from flask import Flask, current_app
+
+from .. import clock
+from ..actor import Actor
+from ..audit import service as audit
+from ..database import Sql, lane, write_transaction
+from ..errors import Forbidden, InvalidFields, NotFound
+from ..keyring import keyring
+from ..users.service import lock_owner
+
+PREFIX = "ca_"
+MAX_NAME = 100  # characters
+MAX_TOKENS = 50  # of a user: each is a secret that may get lost
+_LENGTH = len(PREFIX) + 43
+_KNOWN = 8192  # tokens remembered by a process
+
+_WHOSE = Sql("SELECT id, user_id, scopes FROM api_token WHERE hash = ?")
+_OWN = Sql(
+    "SELECT id, uid, scopes, sealed, created_at, expires_at, last_used_at FROM api_token "
+    "WHERE user_id = ? ORDER BY id DESC"
+)
+_COUNT = Sql("SELECT count(*) FROM api_token WHERE user_id = ?")
+_DELETE = Sql("DELETE FROM api_token WHERE user_id = ? AND id = ?")
+_FORGET = Sql("DELETE FROM api_token WHERE user_id = ?")
+
+
+class ApiClaims(NamedTuple):
+    """Whose a token is, and what for: facts that never change. It may be gone or have expired."""
+
+    user_id: int
+    token_id: int
+    scopes: frozenset[str]
+
+
+class KnownTokens:
+    """The tokens that this process has seen, by their hashes, so that a request needs one read of
+    the database as with a session. Whether a token is still valid is never kept."""
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, ApiClaims] = {}
+        self._lock = Lock()
+
+    def claims(self, token: str) -> ApiClaims | None:
+        """Whose it is, or None for what is no token of ours."""
+        if len(token) != _LENGTH or not token.isascii():
+            return None
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._found.get(digest)
+        if known is None:
+            row = lane().one(_WHOSE, (digest,))
+            if row is None:
+                return None
+            known = ApiClaims(row[1], row[0], frozenset(row[2].split()))
+            with self._lock:
+                if len(self._found) >= _KNOWN:
+                    self._found.clear()
+                self._found[digest] = known
+        return known
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its memory of tokens."""
+    app.extensions["contactapp.api_tokens"] = KnownTokens()
+
+
+def claims_of(token: str) -> ApiClaims | None:
+    """Whose an API token is, or None."""
+    known: KnownTokens = current_app.extensions["contactapp.api_tokens"]
+    return known.claims(token)
+
+
+def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
+    """Make a token (`fields`: a loaded schemas.ApiTokenInput); its text is in the answer and nowhere
+    else. Raises Forbidden (`api_token_limit_reached`), and InvalidFields for an expiry that has
+    passed."""
+    now, expires = clock.now_ms(), fields.get("expires_at")
+    expires_ms = int(expires.timestamp() * 1000) if expires else None
+    if expires_ms is not None and expires_ms <= now:
+        raise InvalidFields.one("/expires_at", "in_the_past", "This time has passed.")
+    token, uid = PREFIX + secrets.token_urlsafe(32), str(uuid.uuid4())
+    place = _place(actor.user_id, uid)
+    row = {
+        "uid": uid,
+        "user_id": actor.user_id,
+        "hash": hashlib.sha256(token.encode()).digest(),
+        "scopes": " ".join(sorted(set(fields["scopes"]))),
+        "sealed": keyring().cipher(actor.key_id).seal(fields["name"].encode(), *place),
+        "created_at": now,
+        "expires_at": expires_ms,
+        "last_used_at": None,
+    }
+    _insert(actor, row)
+    return {**list_tokens(actor)[0], "token": token}
+
+
+@write_transaction
+def _insert(actor: Actor, row: dict[str, Any]) -> None:
+    lock_owner(actor.user_id)  # else two at once would not count each other
+    [used] = lane().one(_COUNT, (actor.user_id,))
+    if used >= MAX_TOKENS:
+        problem = f"{used} of {MAX_TOKENS} API tokens are used."
+        raise Forbidden("api_token_limit_reached", problem, limit=MAX_TOKENS, used=used)
+    token_id = lane().insert("api_token", row)
+    _record("api_token_made", actor, {"token_id": token_id, "scopes": row["scopes"].split()})
+
+
+@write_transaction
+def delete_token(actor: Actor, token_id: int) -> None:
+    """Revoke one of the actor's own tokens, from the next request on. Raises NotFound."""
+    if lane().run(_DELETE, (actor.user_id, token_id)) == 0:
+        raise NotFound()
+    _record("api_token_revoked", actor, {"token_id": token_id})
+
+
+def _record(kind: str, actor: Actor, details: dict[str, Any]) -> None:
+    audit.record(kind, actor.user_id, actor.key_id, actor.request_id, details)
+
+
+def list_tokens(actor: Actor) -> list[dict[str, Any]]:
+    """The actor's tokens, the newest first, without their texts (schema ApiToken)."""
+    cipher = keyring().cipher(actor.key_id)
+    return [
+        {
+            "id": id_,
+            "name": cipher.open(sealed, *_place(actor.user_id, uid)).decode(),
+            "scopes": scopes.split(),
+            "created_at": clock.rfc3339(created),
+            "expires_at": expires and clock.rfc3339(expires),
+            "last_used_at": used and clock.rfc3339(used),
+        }
+        for id_, uid, scopes, sealed, created, expires, used in lane().all(_OWN, (actor.user_id,))
+    ]
+
+
+def forget(user_id: int) -> None:
+    """Revoke all tokens of a user, in the running transaction."""
+    lane().run(_FORGET, (user_id,))
+
+
+def _place(user_id: int, uid: str) -> tuple[object, ...]:
+    return ("api_token", "sealed", user_id, uid)
