@@ -130,7 +130,7 @@ def test_who_finds_no_place_is_answered_at_once_and_told_when_to_come_back(peopl
     assert "Retry-After" not in bob.get("/changes?wait=1&types=contact.deleted").headers
 
 
-@pytest.mark.parametrize(("threads", "places"), [("1", 1), ("2", 1), ("3", 1), ("4", 2), ("8", 6)])
+@pytest.mark.parametrize(("threads", "places"), [("1", 0), ("2", 1), ("3", 1), ("4", 2), ("8", 6)])
 def test_threads_stay_free_of_those_who_wait(new_app, threads, places):
     app = new_app("sqlite", THREADS=threads)
     with app.app_context():
@@ -138,6 +138,12 @@ def test_threads_stay_free_of_those_who_wait(new_app, threads, places):
         assert [free.acquire(blocking=False) for _ in range(places + 1)] == [True] * places + [
             False
         ]
+
+
+def test_nobody_waits_where_there_is_one_thread(new_app):
+    alice = Cast(new_app("sqlite", THREADS="1")).alice
+    answer = alice.get("/changes?wait=30")
+    assert (answer.json["items"], answer.headers["Retry-After"]) == ([], "5")
 
 
 # AZ-6
