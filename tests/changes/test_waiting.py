@@ -47,8 +47,12 @@ class Steps:
 
     def look(self):
         """Have who sleeps, or is about to, look."""
-        assert self._asleep.acquire(timeout=PATIENCE)
+        self.sleeps()
         self.go()
+
+    def sleeps(self):
+        """Return when who waits sleeps, or is about to: it has looked, and found nothing."""
+        assert self._asleep.acquire(timeout=PATIENCE)
 
     def go(self):
         """Let who sleeps wake up, if anybody does."""
@@ -74,8 +78,9 @@ def test_it_waits_on_over_changes_that_it_did_not_ask_for(people, steps):
     for number in range(3):
         alice.patch(f"/contacts/{made['id']}", json={"nickname": f"G{number}"})
         steps.look()
+    steps.sleeps()  # else its last look may come after what follows
     alice.delete(f"/contacts/{made['id']}")
-    steps.look()
+    steps.go()
     found = waiting.answer().json
     assert told(found["items"]) == [("contact.deleted", made["id"], 5)]
     assert page(alice, found["next_cursor"])["items"] == []
