@@ -46,7 +46,7 @@ def list_notes(actor: Actor, query: dict[str, Any], contact_id: int | None = Non
     rows = lane().all(page, (actor.book.id, *values, *part))
     [total] = lane().one(count, (actor.book.id, *values))
     cipher = keyring().cipher(actor.book.key_id)
-    return pager.page([_picked(Stored.of(row, cipher), query) for row in rows], total)
+    return _picked(pager.page([Stored.of(row, cipher).shown() for row in rows], total), query)
 
 
 @lru_cache(maxsize=16)
@@ -74,7 +74,7 @@ def _searched(actor: Actor, query: dict[str, Any], about: int | None, pager: Pag
     ]
     page = pager.cut(found, newest_first=falling(query))
     now = (_read(book, item["id"]) for item in page.items)  # one may be gone since
-    return page._replace(items=[_picked(note, query) for note in now if note is not None])
+    return _picked(page._replace(items=[note.shown() for note in now if note is not None]), query)
 
 
 def falling(query: dict[str, Any]) -> bool:
@@ -89,9 +89,12 @@ def _listing(query: dict[str, Any], about: int | None) -> str:
     return f"notes {'-' if falling(query) else ''}id {digest}"
 
 
-def _picked(note: Stored, query: dict[str, Any]) -> dict[str, Any]:
-    shown = note.shown()
-    return {name: shown[name] for name in query.get("fields_") or shown}
+def _picked(page: Page, query: dict[str, Any]) -> Page:
+    """The page with the fields that were asked for. Its cursor is made: that needs the id."""
+    names = query.get("fields_")
+    if names is None:
+        return page
+    return page._replace(items=[{name: item[name] for name in names} for item in page.items])
 
 
 def get_note(actor: Actor, note_id: int, contact_id: int | None = None) -> Stored:
