@@ -43,7 +43,7 @@ class Suggestion(NamedTuple):
 
 def list_suggestions(actor: Actor, contact_id: int) -> list[Suggestion]:
     """What the notes of a contact suggest, by their order. Raises NotFound."""
-    _, card = contacts.read_card(actor, contact_id)
+    _, card = contacts.read_card(actor.book, contact_id)
     return _suggested(actor.book, contact_id, card)
 
 
@@ -55,7 +55,7 @@ def accept(
     if not actor.book.writable:
         raise Forbidden("read_only_book")
     for _ in range(_TRIES):
-        version, card = contacts.read_card(actor, contact_id)
+        version, card = contacts.read_card(actor.book, contact_id)
         patch = _patch(_suggested(actor.book, contact_id, card), card, ids)
         # Only as long as the contact is what the free fields were chosen by.
         expected = (version,) if versions is None or version in versions else versions
