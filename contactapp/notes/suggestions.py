@@ -130,6 +130,8 @@ def _patch(offered: list[Suggestion], card: dict[str, Any], ids: list[str]) -> d
         if id_ not in by_id:
             problem = "This is not suggested, or the contact has it by now."
             raise InvalidFields.one(f"/ids/{place_}", "not_found", problem)
+        if id_ in ids[:place_]:
+            continue
         value = by_id[id_].value
         field = _free(card, by_id[id_].kind)
         own, _, custom = field.partition(".")

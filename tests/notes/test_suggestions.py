@@ -58,6 +58,20 @@ def test_several_are_one_change(owner, contact, mentioned):
     assert suggested(owner, contact) == []
 
 
+def test_what_is_named_twice_is_taken_once(owner, contact, mentioned):
+    [_, phone, _] = suggested(owner, contact)
+    now = accept(owner, contact, phone["id"], phone["id"]).json
+    assert (now["phone"], now["custom_fields"]) == (phone["value"], {})
+
+
+def test_304_for_who_has_them(owner, contact, mentioned):
+    path = f"/contacts/{contact['id']}/suggestions"
+    tag = {"If-None-Match": owner.get(path).headers["ETag"]}
+    assert owner.get(path, headers=tag).status_code == 304
+    owner.patch(f"/contacts/{contact['id']}", json={"email": "ada@x.example"})
+    assert owner.get(path, headers=tag).status_code == 200
+
+
 def test_what_the_contact_has_stays_and_the_new_goes_beside_it(owner, contact, note):
     owner.patch(f"/contacts/{contact['id']}", json={"phone": "112233", "email": "old@x.example"})
     note("new: 0151 1234567 and 0152 7654321 and new@x.example")
