@@ -19,7 +19,6 @@ from ..keyring import keyring
 from ..notes.finding import contacts_noted
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
-from .row import Row
 
 LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
 
@@ -49,23 +48,21 @@ def list_contacts(
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. Raises NotFound."""
-    row = _row(actor, contact_id)
-    return row.version, row.body
-
-
-def _row(actor: Actor, contact_id: int) -> Row:
-    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
+    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
+    NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row
+    return row.version, row.body
 
 
-def read_card(actor: Actor, contact_id: int) -> tuple[int, dict[str, Any]]:
-    """A live contact's version and what is filled. Raises NotFound."""
-    row = _row(actor, contact_id)
+def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
+    """A live contact's version and what is filled, now: who tries a change again must not be shown
+    what was in memory when the request came. Raises NotFound."""
+    row = views().open_one(book, contact_id)
+    if row is None:
+        raise NotFound()
     return row.version, row.card()
 
 
