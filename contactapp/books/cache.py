@@ -65,6 +65,7 @@ class ViewCache(Generic[R]):
         self._open_row = open_row
         self._capacity = capacity
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
+        self._never_kept: set[int] = set()
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
         self.opened = 0
@@ -78,6 +79,11 @@ class ViewCache(Generic[R]):
             self._views.move_to_end(book.id)
         metrics.count_view(self._source.table, "hit")
         return view
+
+    def keeps(self, book: Book) -> bool:
+        """False where the book was too large to be kept when it was last read: then each request
+        reads all of it."""
+        return book.id not in self._never_kept
 
     def current(self, book: Book) -> BookView[R]:
         """A view at least as new as the state the actor was told; reads what is missing. Raises
@@ -154,6 +160,9 @@ class ViewCache(Generic[R]):
             self._views.pop(book_id, None)
             if view.size <= self._capacity:
                 self._views[book_id] = view
+                self._never_kept.discard(book_id)
+            else:
+                self._never_kept.add(book_id)
             # Summed anew: views grow by the orders and columns that are asked of them.
             total = sum(other.size for other in self._views.values())
             while total > self._capacity:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
 
 from .. import paging
 from ..actor import Actor, Book
-from ..books.service import large_books, note_views, views
+from ..books.service import looking_through, note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
 from ..database import Sql, lane
@@ -19,8 +19,6 @@ from ..keyring import keyring
 from ..notes.finding import contacts_noted
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
-
-LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
@@ -40,9 +38,12 @@ def list_contacts(
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
     sort = query["sort"]
     looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
-    notes = note_views().current(actor.book) if "q" in query else ()
-    large = looked_through and len(view) + len(notes) > LARGE
-    with large_books().place() if large else nullcontext():
+    place: AbstractContextManager[Any]
+    if "q" in query:
+        place = note_texts(actor.book, len(view))
+    else:
+        place = looking_through(len(view) if looked_through else 0)
+    with place as notes:
         noted = contacts_noted(notes, query["q"]) if notes else ()
         return view.head, page_of(view, query, seal, searched=searched, noted=noted)
 

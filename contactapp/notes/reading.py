@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from ..actor import Actor, Book
-from ..books.service import large_books, note_views, views
+from ..books.service import note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
-from ..contacts.service import LARGE, require_contact
+from ..contacts.service import require_contact
 from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
@@ -63,8 +62,8 @@ def _list_sql(names: tuple[str, ...], newest_first: bool) -> tuple[Sql, Sql]:
 def _searched(actor: Actor, query: dict[str, Any], about: int | None, pager: Pager) -> Page:
     """The page of the notes that have all words, found in memory and then read."""
     book = actor.book
-    texts, people = note_views().current(book), views().current(book).rows
-    with large_books().place() if len(texts) > LARGE else nullcontext():
+    people = views().current(book).rows
+    with note_texts(book) as texts:
         ids = notes_with(texts, query["q"])
     if "processing_status" in query:  # no part of the view: a job that is given up tells no change
         status = lane().all(_WITH_STATUS, (book.id, query["processing_status"]))
