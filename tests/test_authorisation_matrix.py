@@ -42,6 +42,9 @@ POST   /api/v1/auth/password/change         401       403 403   403 403   403   
 POST   /api/v1/auth/email/change            401       403 403   403 403   403   401
 POST   /api/v1/auth/email/confirm           400       400 400   400 400   400   400
 GET    /api/v1/auth/me                      401       200 200   200 200   200   401
+GET    /api/v1/auth/api-tokens              401       200 200   200 200   200   401
+POST   /api/v1/auth/api-tokens              401       201 201   201 201   201   401
+DELETE /api/v1/auth/api-tokens/<id>         401       404 404   404 204   404   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
 PUT    /api/v1/users/me/avatar              401       422 422   422 422   422   401
@@ -86,6 +89,8 @@ GET    /api/v1/contacts/<id>/history        401       404 200   200 200   404   
 POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
 GET    /api/v1/changes                      401       404 200   200 200   404   401
 """
+SIGNING_IN = ("/token", "/login", "/refresh")
+READ_BY_TOKENS = tuple(f"/api/v1/{name}" for name in ("contacts", "notes", "changes", "books"))
 EXPECTED = {
     (line.split()[0], line.split()[1]): dict(zip(PEOPLE, map(int, line.split()[2:]), strict=True))
     for line in TABLE.strip().splitlines()[1:]
@@ -99,6 +104,15 @@ def routes(app):
             yield method, re.sub(r"<id:\w+>", "<id>", rule.rule)
 
 
+class Narrow:
+    """Alice's API token that may read contacts, as a person of the tests."""
+
+    def __init__(self, alice):
+        self.name, self.refresh = alice.name, alice.refresh
+        made = {"name": "Narrow", "scopes": ["contacts:read"]}
+        self.access = alice.post("/auth/api-tokens", json=made).json["token"]
+
+
 @pytest.fixture(scope="module")
 def people(app):
     """Everybody by name; None is nobody."""
@@ -107,7 +121,7 @@ def people(app):
     set_user(app, dan.id, active=False)
     set_user(app, cast.alice.id, contact_limit=0)  # nearly every try makes another of hers
     found = {name: getattr(cast, name) for name in PEOPLE if name not in {"anonymous", "dan"}}
-    return {"anonymous": None, "dan": dan, **found}
+    return {"anonymous": None, "dan": dan, "narrow": Narrow(cast.alice), **found}
 
 
 def body_of(method, rule, person, number):
@@ -138,6 +152,7 @@ def body_of(method, rule, person, number):
         "/email/change": {**email, "password": "a guess"},
         "/email/confirm": token,
         "/feeds": {"kind": "birthdays"},
+        "/api-tokens": {"name": "Backup", "scopes": ["contacts:read"]},
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
@@ -190,6 +205,12 @@ def path_of(method, rule, alice, person):
         return path_of_feed(method, rule, alice, person)
     if rule.endswith("/users/<id>"):
         return rule.replace("<id>", str(alice.id))
+    if rule.endswith("/api-tokens/<id>"):
+        token = {"name": "Hers", "scopes": ["contacts:read"]}
+        found = alice.get("/auth/api-tokens").json["items"]
+        hers = next((t for t in found if t["name"] == "Hers"), None)
+        hers = hers or alice.post("/auth/api-tokens", json=token).json
+        return rule.replace("<id>", str(hers["id"]))
     if "<id>" in rule:
         kept = alice.access, alice.refresh
         alice.sign_in()
@@ -246,6 +267,19 @@ def test_who_may(people, method, rule):
         if rule.endswith("/logout") and found[name] == 204:
             people[name].sign_in()
     assert found == EXPECTED[method, rule]
+
+
+# AZ-1
+@pytest.mark.parametrize(("method", "rule"), EXPECTED)
+def test_what_a_token_that_may_read_contacts_may(people, method, rule):
+    public = EXPECTED[method, rule]["anonymous"] != 401 or rule.endswith(SIGNING_IN)
+    status = ask(people, "narrow", method, rule).status_code
+    if public:
+        assert status in {EXPECTED[method, rule][name] for name in ("anonymous", "alice")}
+    elif method == "GET" and rule.startswith(READ_BY_TOKENS):
+        assert status == EXPECTED[method, rule]["alice"]
+    else:
+        assert status == 403
 
 
 # AZ-1

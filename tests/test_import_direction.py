@@ -85,6 +85,7 @@ MEETINGS = {
     ("pages.account", "auth.guard"): "and knows who asks as that does",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
     ("auth.attempts", "users.identity"): "an address means the same account for the counts",
+    ("auth.api_token_schemas", "contacts.schemas"): "a token's name is a line as theirs are",
     ("auth.admin_schemas", "users.schemas"): "and is checked alike",
     ("audit.service", "changes.models"): "both chains begin at the same head",
     ("audit.verification", "changes.models"): "and are followed over the same columns",

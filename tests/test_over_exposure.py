@@ -61,6 +61,7 @@ def tour(alice):
     yield "patch", "/users/me", alice.patch("/users/me", json={"full_name": "Alice", "age": 40})
     yield from tour_of_contacts(alice)
     yield from tour_of_feeds(alice, client)
+    yield from tour_of_api_tokens(alice)
     yield from tour_of_pictures(alice)
     yield from tour_of_accounts(alice)
     yield from tour_of_recovery(alice, client)
@@ -81,6 +82,14 @@ def tour_of_feeds(alice, client):
     yield "get", "/feeds", alice.get("/feeds")
     yield "get", "/feeds/{token}.ics", client.get(urlsplit(made.json["url"]).path)
     yield "delete", "/feeds/{feed_id}", alice.delete(f"/feeds/{made.json['id']}")
+
+
+def tour_of_api_tokens(alice):
+    path = "/auth/api-tokens"
+    made = alice.post(path, json={"name": "Ours", "scopes": ["contacts:read"]})
+    yield "post", path, made
+    yield "get", path, alice.get(path)
+    yield "delete", f"{path}/{{token_id}}", alice.delete(f"{path}/{made.json['id']}")
 
 
 def tour_of_accounts(alice):

@@ -84,7 +84,7 @@ def claims_of(token: str) -> ApiClaims | None:
 
 
 def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
-    """Make a token (`fields`: a loaded schemas.ApiTokenInput); its text is in the answer and nowhere
+    """Make a token of loaded fields (schema ApiTokenInput); its text is in the answer and nowhere
     else. Raises Forbidden (`api_token_limit_reached`), and InvalidFields for an expiry that has
     passed."""
     now, expires = clock.now_ms(), fields.get("expires_at")
@@ -115,7 +115,7 @@ def _insert(actor: Actor, row: dict[str, Any]) -> None:
         problem = f"{used} of {MAX_TOKENS} API tokens are used."
         raise Forbidden("api_token_limit_reached", problem, limit=MAX_TOKENS, used=used)
     token_id = lane().insert("api_token", row)
-    _record("api_token_made", actor, {"token_id": token_id, "scopes": row["scopes"].split()})
+    _record("api_token_made", actor, {"api_token_id": token_id, "scopes": row["scopes"].split()})
 
 
 @write_transaction
@@ -123,7 +123,7 @@ def delete_token(actor: Actor, token_id: int) -> None:
     """Revoke one of the actor's own tokens, from the next request on. Raises NotFound."""
     if lane().run(_DELETE, (actor.user_id, token_id)) == 0:
         raise NotFound()
-    _record("api_token_revoked", actor, {"token_id": token_id})
+    _record("api_token_revoked", actor, {"api_token_id": token_id})
 
 
 def _record(kind: str, actor: Actor, details: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ def fill(person, mark):
     person.delete(f"/contacts/{gone['id']}")
     put(person, picture())
     person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
+    person.post("/auth/api-tokens", json={"name": f"{mark}-token", "scopes": ["contacts:read"]})
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
     person.app.test_client().post("/api/v1/auth/token", json=login, headers=agent)
@@ -57,7 +58,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed"
+    parts = "name gender first co nick note text trash agent feed token"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -73,6 +74,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert json.loads(found["profile.json"])["email"] == alice.email
     assert {"avatar/64.webp", "avatar/256.webp", "avatar/512.webp"} <= set(found)
     assert len(json.loads(found["sessions.json"])) == 2
+    assert json.loads(found["tokens.json"]) == alice.get("/auth/api-tokens").json["items"]
     [feed] = alice.get("/feeds").json["items"]
     address = feed.pop("url")
     assert json.loads(found["feeds.json"]) == [feed]
@@ -171,7 +173,7 @@ def test_nothing_is_left(leaving, method, path):
     assert count(app, emptied) == 2  # hers and her book's
     work(app)
     # And then no row.
-    for table in ("session", "link", "known_place", "book_member"):
+    for table in ("session", "api_token", "link", "known_place", "book_member"):
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0

@@ -12,9 +12,17 @@ PAGED = {"limit", "skip", "offset", "cursor"}
 HISTORY, NOTES, VERSIONS = "/contacts/1/history", "/contacts/1/notes", "/notes/1/history"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", HISTORY, "/notes", NOTES, VERSIONS),
-    *("/books", "/feeds", "/auth/sessions", "/users", "/audit"),
+    *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
 )
-FALLING = (HISTORY, "/notes", NOTES, VERSIONS, "/auth/sessions", "/audit")  # the newest first
+FALLING = (
+    HISTORY,
+    "/notes",
+    NOTES,
+    VERSIONS,
+    "/auth/sessions",
+    "/auth/api-tokens",
+    "/audit",
+)  # the newest first
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,7 @@ def boss(engine, new_app):
         friend = Person(app, f"friend{number}")
         share(friend, person)
         person.post("/feeds", json={"kind": "birthdays"})
+        person.post("/auth/api-tokens", json={"name": f"No. {number}", "scopes": ["admin"]})
         person.sign_in()
     return person
 
@@ -139,8 +148,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
 
 
 # What `grow` adds to a list, where it is not one: the friend's registration, two sign-ins, a feed,
-# a book that is shared, and four changes of one.
-GROWS = {"/audit": 9}
+# a token, a book that is shared, and four changes of one.
+GROWS = {"/audit": 10}
 
 
 def grow(boss):
@@ -150,6 +159,7 @@ def grow(boss):
     boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
     assert boss.patch("/contacts/1", json={"nickname": nickname}).status_code == 200
+    boss.post("/auth/api-tokens", json={"name": "One more", "scopes": ["admin"]})
     friend = Person(boss.app, "friend")
     share(friend, boss)
     assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201

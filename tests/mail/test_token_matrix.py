@@ -8,8 +8,14 @@ from tests.support.cast import PASSWORD, Person
 from tests.support.stored import issue_link, newest_link
 
 NEW = "a quite different phrase"
-PURPOSES = ("access", "refresh", "verify", "reset", "email", "feed")
-REFUSED = {"access": {401}, "refresh": {401}, "feed": {404}}  # the others: 400 or 422
+PROGRAM = {"name": "Backup", "scopes": ["feeds:read"]}
+PURPOSES = ("access", "refresh", "verify", "reset", "email", "feed", "api")
+REFUSED = {
+    "access": {401, 403},
+    "refresh": {401},
+    "api": {401},
+    "feed": {404},
+}  # the others: 400 or 422
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +37,18 @@ def tokens(app):
         "verify": newest_link(app, person.id, "verify"),
         "reset": issue_link(app, person.id, "reset"),
         "email": newest_link(app, person.id, "email"),
+        "api": person.post("/auth/api-tokens", json=PROGRAM).json["token"],
         "feed": re.fullmatch(r".*/feeds/(.*)\.ics", feed["url"])[1],
     }
 
 
 def used(visitor, purpose, token):
     """The status of using a token for a purpose."""
+    bearer = {"Authorization": f"Bearer {token}"}
     if purpose == "access":
-        bearer = {"Authorization": f"Bearer {token}"}
         return visitor.client.get("/api/v1/users/me", headers=bearer).status_code
+    if purpose == "api":
+        return visitor.client.get("/api/v1/feeds", headers=bearer).status_code
     if purpose == "feed":
         return visitor.client.get(f"/api/v1/feeds/{token}.ics").status_code
     path, body = {
@@ -56,7 +65,7 @@ def used(visitor, purpose, token):
 @pytest.mark.parametrize("kind", PURPOSES)
 def test_only_the_diagonal_passes(tokens, visitor, kind, purpose):
     status = used(visitor, purpose, tokens[kind])
-    if kind == purpose:
+    if kind == purpose or (kind, purpose) == ("access", "api"):  # a session is for everything
         assert status == 200
     else:
         assert status in REFUSED.get(purpose, {400, 422})
