@@ -26,6 +26,8 @@ from .changes.routes import changes
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
+from .data import service as data_service
+from .data.routes import data
 from .database import database, init_database
 from .envelope import Envelope
 from .extensions import limiter
@@ -61,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_keys(app, settings)
     books_service.init_app(app, settings)
     feed.init_app(app, settings)
+    data_service.init_app(app)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
     init_wake_ups(app, settings)
@@ -70,19 +73,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
-    slices = (
-        auth,
-        api_tokens,
-        users,
-        leaving,
-        accounts,
-        books,
-        contacts,
-        notes,
-        feeds,
-        changes,
-        audit,
-    )
+    people = (auth, api_tokens, users, leaving, accounts)
+    slices = (*people, books, contacts, notes, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

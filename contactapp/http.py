@@ -52,6 +52,12 @@ def scoped(area: str) -> Callable[[View], View]:
     return decorate
 
 
+def own_data(view: View) -> View:
+    """Mark a view whose actor's book is their key-value data; it knows no other book."""
+    view.takes_data = True  # type: ignore[attr-defined]
+    return view
+
+
 def actor() -> Actor:
     """The authenticated user of this request."""
     return g.actor
@@ -73,6 +79,13 @@ class IdConverter(BaseConverter):
 
     def to_python(self, value: str) -> int:
         return int(value)
+
+
+class KeyConverter(BaseConverter):
+    """Whatever is left of the path, slashes and line ends too."""
+
+    regex = r"[\s\S]+"
+    part_isolating = False
 
 
 class Blueprint(SmorestBlueprint):

@@ -8,74 +8,24 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, g, request
 
 from .. import clock, metrics
-from ..actor import Actor, Book
+from ..actor import Actor
 from ..config import Settings
-from ..database import Sql, lane
-from ..engine import DatabaseFailure
-from ..errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
-from . import tokens
+from . import actors, tokens
+from .actors import Signed
 from .api_tokens import PREFIX, ApiClaims, claims_of
 from .scopes import needed
 from .sessions import Client
-from .tokens import Claims
 
 API = "/api/"
 _HOSTS = 100  # spellings remembered
-_TOUCH_AFTER = 60_000  # milliseconds between two writes of a session's last use
-
-_COLUMNS = "u.active, u.role, u.key_id, b.id, b.owner_id, b.key_id, b.stream_id, st.seq, st.head, "
-
-
-class _Reads(NamedTuple):
-    """What is asked of the database about a session, or an API token."""
-
-    own_book: Sql
-    other_book: Sql
-    touch: Sql
-
-
-def _reads(table: str, columns: str) -> _Reads:
-    """`columns`: when it was ended, when it expires, and when it was last used."""
-    return _Reads(
-        Sql(
-            f"SELECT {columns}, {_COLUMNS} 'owner' FROM {table} s JOIN users u ON u.id = s.user_id "  # noqa: S608
-            "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
-            "WHERE s.id = ? AND s.user_id = ?"
-        ),
-        # A book that is not the user's comes back with its columns null: the session may live all
-        # the same.
-        Sql(
-            f"SELECT {columns}, {_COLUMNS} "  # noqa: S608
-            "CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END "
-            f"FROM {table} s JOIN users u ON u.id = s.user_id "
-            "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
-            "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
-            "LEFT JOIN stream st ON st.id = b.stream_id WHERE s.id = ? AND s.user_id = ?"
-        ),
-        Sql(
-            f"UPDATE {table} SET last_used_at = ? "  # noqa: S608
-            "WHERE id = ? AND coalesce(last_used_at, 0) <= ?"
-        ),
-    )
-
-
-_SESSION = _reads("session", "s.ended_at, s.expires_at, s.last_used_at")
-# One that was revoked is not there; one without an expiry is good for as long as numbers go.
-_API_TOKEN = _reads(
-    "api_token", f"NULL, coalesce(s.expires_at, {2**62}), coalesce(s.last_used_at, 0)"
-)
-
-
-class NoSuchBook(NotFound):
-    """The book that was asked for is not there, or somebody else's."""
 
 
 def install(app: Flask) -> None:
@@ -86,6 +36,7 @@ def install(app: Flask) -> None:
         ("queries", "takes_query"),
         ("admins", "is_for_admins"),
         ("books", "takes_book"),
+        ("data", "takes_data"),
     ):
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
@@ -121,7 +72,10 @@ def guard() -> None:
         if isinstance(claims, ApiClaims):
             _require_scope(app, asked, claims)
         takes_book = endpoint in extensions["contactapp.books"]
-        actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
+        if endpoint in extensions["contactapp.data"]:
+            actor = actors.with_own_data(app, asked, claims)
+        else:
+            actor = actors.with_book(app, asked, claims, _book_parameter(asked) if takes_book else None)
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()
@@ -190,7 +144,7 @@ def caller() -> Actor | None:
     if claims is None or isinstance(claims, ApiClaims):
         return None
     with suppress(Unauthenticated):
-        return _actor(current_app, request, claims, None)
+        return actors.with_book(current_app, request, claims, None)
     return None
 
 
@@ -200,7 +154,7 @@ def actor_again() -> Actor:
     claims, refusal = _claims(request)
     if claims is None:
         raise refusal or Unauthenticated()
-    return _actor(current_app, request, claims, _book_parameter(request))
+    return actors.with_book(current_app, request, claims, _book_parameter(request))
 
 
 def claimed_user_id() -> int | None:
@@ -209,7 +163,7 @@ def claimed_user_id() -> int | None:
     return claims and claims.user_id
 
 
-def _claims(asked: Request) -> tuple[Claims | ApiClaims | None, Unauthenticated | None]:
+def _claims(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
     token = bearer_token(asked)
     if token is None:
         return None, None
@@ -222,7 +176,7 @@ def _claims(asked: Request) -> tuple[Claims | ApiClaims | None, Unauthenticated 
         return None, error
 
 
-def _count(app: Flask, asked: Request, claims: Claims | ApiClaims | None) -> None:
+def _count(app: Flask, asked: Request, claims: Signed | None) -> None:
     """Charge the user's quota, or the address's where nobody is signed in."""
     quota: Quota = app.extensions["contactapp.quota"]
     now = clock.now_ms() / 1000
@@ -259,35 +213,6 @@ def client() -> Client:
     return Client(agent, address(), request.environ["contactapp.request_id"])
 
 
-def _actor(app: Flask, asked: Request, claims: Claims | ApiClaims, book_id: int | None) -> Actor:
-    """The one SQL read of an authenticated request."""
-    if isinstance(claims, ApiClaims):
-        reads, session_id, token_id, scopes = _API_TOKEN, 0, claims.token_id, claims.scopes
-    else:
-        reads, session_id, token_id, scopes = _SESSION, claims.session_id, None, None
-    read = app.extensions["contactapp.database"].lane.one
-    who = (token_id or session_id, claims.user_id)
-    row = read(reads.other_book, (book_id, book_id, *who)) if book_id else read(reads.own_book, who)
-    now = clock.now_ms()
-    if row is None or row[0] is not None or row[1] <= now or not row[3]:
-        raise Unauthenticated("invalid_token")
-    asked.environ["contactapp.user_id"] = claims.user_id
-    if now - row[2] >= _TOUCH_AFTER:
-        _touch(reads.touch, who[0], now)
-    if row[6] is None:
-        raise NoSuchBook(detail="There is no such book, or it belongs to somebody else.")
-    return Actor(
-        claims.user_id,
-        session_id,
-        row[4],
-        row[5],
-        asked.environ["contactapp.request_id"],
-        Book(*row[6:]),
-        token_id,
-        scopes,
-    )
-
-
 def _book_parameter(asked: Request) -> int | None:
     query = asked.query_string
     if b"book" not in query and b"%" not in query:  # any name may come percent-encoded
@@ -301,10 +226,3 @@ def _book_parameter(asked: Request) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= 17 and 0 < int(text) <= MAX_ID:
         return int(text)
     return None  # the view's own query schema names what is wrong with it
-
-
-def _touch(touch: Sql, row_id: int, now: int) -> None:
-    """Note the sign-in's last use, at most once a minute, unless a writer is at work: a reader
-    waits for nobody."""
-    with suppress(DatabaseFailure):
-        lane().write_unless_busy(touch, (now, row_id, now - _TOUCH_AFTER))

@@ -20,7 +20,7 @@ from ..database import Sql, lane, write_transaction
 from ..engine import DatabaseFailure
 from ..errors import Forbidden, TooManyRequests
 from ..keyring import MissingKey
-from . import attempts, guard
+from . import actors, attempts, guard
 
 log = logging.getLogger("contactapp")
 
@@ -31,7 +31,7 @@ _KEY = Sql("SELECT key_id FROM users WHERE id = ? AND password_hash <> ''")
 def install(app: Flask) -> None:
     """Record these errors on their way to an answer: what succeeds pays nothing for it."""
     app.register_error_handler(Forbidden, _forbidden)
-    app.register_error_handler(guard.NoSuchBook, _no_such_book)
+    app.register_error_handler(actors.NoSuchBook, _no_such_book)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(RateLimitExceeded, _route_limit)
 
@@ -42,7 +42,7 @@ def _forbidden(error: Forbidden) -> Response:
     return problems.render(error)
 
 
-def _no_such_book(error: guard.NoSuchBook) -> Response:
+def _no_such_book(error: actors.NoSuchBook) -> Response:
     user_id = guard.claimed_user_id()
     if user_id is not None:
         _refused(error.code, user_id)
