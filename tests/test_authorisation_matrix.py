@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contactapp.pages.routes import asset_url
+from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
 from tests.support.stored import set_user
 
@@ -27,6 +28,8 @@ GET    /media/<file_name>                   404       404 404   404 404   404   
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
+POST   /api/register                        201       201 201   201 201   201   201
+POST   /api/token                           401       200 200   200 200   200   401
 POST   /api/v1/auth/register                201       201 201   201 201   201   201
 POST   /api/v1/auth/token                   401       200 200   200 200   200   401
 POST   /api/v1/auth/login                   401       200 200   200 200   200   401
@@ -113,6 +116,8 @@ def people(app):
 def body_of(method, rule, person, number):
     """A body that would do, in the name of whoever asks."""
     name = person.name if person else "nobody"
+    if rule == "/api/register":
+        return key_values.new_user()
     if rule.endswith("/register"):
         return {"email": f"new-{number}-{name}@example.com", "password": PASSWORD}
     if rule.endswith(("/token", "/login")):

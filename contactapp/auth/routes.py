@@ -41,11 +41,15 @@ from .schemas import (
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
 _refresh_body = Refresh()
 _MAILED = "If there is something to be mailed, it is on its way."
+# One count for all routes that register, or each more of them would allow an address more.
+registrations = limiter.shared_limit(
+    lambda: limit_text(settings().register_rate_limits), scope="register"
+)
 
 
 @auth.route("/auth/register", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().register_rate_limits))
+@registrations
 @auth.body(Registration)
 @auth.response(201, Registered)
 def register(fields: dict[str, Any]) -> Response:
