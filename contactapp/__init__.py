@@ -24,6 +24,7 @@ from .changes.routes import changes
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
+from .data.routes import data
 from .database import database, init_database
 from .envelope import Envelope
 from .extensions import limiter
@@ -68,7 +69,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
-    slices = (auth, users, leaving, accounts, books, contacts, notes, feeds, changes, audit)
+    people = (auth, users, leaving, accounts)
+    slices = (*people, books, contacts, notes, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -9,6 +9,8 @@ class Book(NamedTuple):
     """An address book as the actor may use it, with the state its stream had at authentication.
 
     `role` is `owner`, `editor` or `viewer`; (`seq`, `head`) names the state of the change log.
+    A user's key-value data is the book with id 0 of its owner, sealed with their own key; it has
+    `items` entries, whose values have `size` bytes.
     """
 
     id: int
@@ -18,6 +20,8 @@ class Book(NamedTuple):
     seq: int
     head: bytes
     role: str
+    items: int = 0
+    size: int = 0
 
     @property
     def writable(self) -> bool:

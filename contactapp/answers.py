@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -68,13 +68,18 @@ def come_back_after(seconds: int) -> None:
     _add({"Retry-After": str(seconds)})
 
 
+def also_say(headers: dict[str, str]) -> None:
+    """Send headers with the answer of this request, whatever it is."""
+    _add(headers)
+
+
 def _add(headers: dict[str, str]) -> None:
     request.environ["contactapp.headers"].extend(headers.items())
 
 
 def own_path(asked: Request) -> str:
-    """The path of a request as a header can say it: a mount point need not be ASCII."""
-    return quote(asked.script_root) + asked.path
+    """The path of a request as a header can say it: mount points and keys need not be ASCII."""
+    return quote(asked.script_root) + quote(asked.path, safe="/:@")
 
 
 def version_tag(version: int, body: bytes = b"") -> str:
@@ -93,14 +98,49 @@ def list_tag(*parts: bytes) -> str:
     return f'"l{digest.hexdigest()}"'
 
 
+class Precondition(NamedTuple):
+    """What must hold of an object for a write that may also make it: that it is at one of these
+    versions, and that it is there or is not; None for either where it does not matter."""
+
+    versions: tuple[int, ...] | None = None
+    exists: bool | None = None
+
+    def check(self, version: int | None) -> None:
+        """Raise PreconditionFailed where it does not hold of an object at this version; None where
+        there is no object."""
+        if version is None:
+            if self.exists:
+                raise PreconditionFailed(detail="There is nothing of which If-Match could hold.")
+        elif self.exists is False:
+            detail = "If-None-Match: * asks to create, and it exists already."
+            raise PreconditionFailed(detail=detail, current_version=version)
+        elif self.versions is not None and version not in self.versions:
+            detail = f"It is at version {version} now; read it and try again."
+            raise PreconditionFailed(detail=detail, current_version=version)
+
+
+def precondition() -> Precondition:
+    """If-Match and `If-None-Match: *` of a request that may create what its address names."""
+    create_only = request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*"
+    if request.environ.get("HTTP_IF_MATCH") is None:
+        return Precondition(None, False if create_only else None)
+    if create_only:
+        raise PreconditionFailed(detail="If-Match and If-None-Match: * cannot both hold.")
+    return Precondition(_accepted_versions(), True)
+
+
 def expected_version() -> tuple[int, ...] | None:
     """The versions If-Match accepts; None where it is absent or `*`. Only the version counts, so
     that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1).
 
-    Ids are given by the server, so `If-None-Match: *`, create only, can never hold for one.
+    For what must be there already, so `If-None-Match: *`, create only, can never hold.
     """
     if request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*":
-        raise PreconditionFailed(detail="If-None-Match: * asks to create, which POST does here.")
+        raise PreconditionFailed(detail="If-None-Match: * asks to create, which this does not.")
+    return _accepted_versions()
+
+
+def _accepted_versions() -> tuple[int, ...] | None:
     header = request.environ.get("HTTP_IF_MATCH")
     if header is None or header.strip() == "*":
         return None

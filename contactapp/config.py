@@ -86,6 +86,8 @@ class Settings:
     session_seconds: int
     max_body_bytes: int
     avatar_bytes: int
+    data_max_entries: int
+    data_max_bytes: int
     allowed_hosts: tuple[str, ...]
     change_retention_days: int
     compat: tuple[str, ...]

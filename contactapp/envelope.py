@@ -38,7 +38,8 @@ _WITHOUT_BODY = {204, 304}
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 _EXPOSED = (
     "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-RateLimit-Limit, "
-    "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, Idempotency-Replayed"
+    "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, Idempotency-Replayed, "
+    "X-Data-Entries-Limit, X-Data-Entries-Remaining, X-Data-Bytes-Limit, X-Data-Bytes-Remaining"
 )
 _ACCEPTED = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
 

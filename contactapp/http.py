@@ -42,6 +42,12 @@ def admins_only(view: View) -> View:
     return view
 
 
+def own_data(view: View) -> View:
+    """Mark a view whose actor's book is their key-value data; it knows no other book."""
+    view.takes_data = True  # type: ignore[attr-defined]
+    return view
+
+
 def actor() -> Actor:
     """The authenticated user of this request."""
     return g.actor
@@ -63,6 +69,13 @@ class IdConverter(BaseConverter):
 
     def to_python(self, value: str) -> int:
         return int(value)
+
+
+class KeyConverter(BaseConverter):
+    """Whatever is left of the path, slashes and line ends too."""
+
+    regex = r"[\s\S]+"
+    part_isolating = False
 
 
 class Blueprint(SmorestBlueprint):

@@ -50,6 +50,18 @@ class Problem(str):
         return self
 
 
+def path_text(text: str, pointer: str) -> str:
+    """A part of this request's path, which werkzeug has made text with U+FFFD for what is not.
+    Raises InvalidFields where that was so."""
+    if "\ufffd" in text:
+        try:
+            request.environ["PATH_INFO"].encode("latin-1").decode()
+        except UnicodeDecodeError:
+            problem = "Not percent-encoded UTF-8."
+            raise InvalidFields.one(pointer, "invalid_text", problem) from None
+    return text
+
+
 def read_json() -> Any:
     """The request's JSON body. Raises 415, 413, 400 or 422 (see strict_json)."""
     if not request.is_json:

@@ -10,7 +10,7 @@ from flask_smorest import Api
 from marshmallow import INCLUDE, Schema, fields
 
 from .errors import CODES
-from .http import Blueprint, IdConverter
+from .http import Blueprint, IdConverter, KeyConverter
 from .incoming import MAX_ID
 
 VERSION = "1.0.0"
@@ -74,9 +74,13 @@ def init_app(app: Flask, blueprints: tuple[Blueprint, ...]) -> None:
     """Register the blueprints under /api/v1 and keep the document for /openapi.json."""
     app.config.update(API_TITLE="contactapp", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     app.url_map.converters["id"] = IdConverter
+    app.url_map.converters["key"] = KeyConverter
     contract = Contract(app, spec_kwargs={"info": {"description": _DESCRIPTION}})
     contract.register_converter(
         IdConverter, lambda _: {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+    )
+    contract.register_converter(
+        KeyConverter, lambda _: {"type": "string", "minLength": 1, "maxLength": 255}
     )
     for blueprint in blueprints:
         contract.register_blueprint(blueprint, url_prefix="/api/v1")

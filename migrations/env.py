@@ -10,8 +10,8 @@ from sqlalchemy import Connection, inspect
 from contactapp import triggers
 from contactapp.extensions import db
 
-_SLICES = ("audit", "auth", "books", "changes", "contacts", "feeds", "jobs", "notes", "users")
-for _slice in _SLICES:
+_SLICES = ("audit", "auth", "books", "changes", "contacts", "data", "feeds", "jobs", "notes")
+for _slice in (*_SLICES, "users"):
     import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 

@@ -58,6 +58,7 @@ LEVELS = (
         "books",
         "changes",
         "contacts",
+        "data",
         "feeds",
         "jobs",
         "notes",

@@ -37,6 +37,12 @@ _OWN_BOOK = Sql(
     "JOIN book b ON b.owner_id = u.id AND b.personal JOIN stream st ON st.id = b.stream_id "
     "WHERE s.id = ? AND s.user_id = ?"
 )
+_OWN_DATA = Sql(
+    "SELECT s.ended_at, s.expires_at, s.last_used_at, u.active, u.role, u.key_id, "
+    "0, u.id, u.key_id, u.stream_id, st.seq, st.head, 'owner', st.items, st.size "
+    "FROM session s JOIN users u ON u.id = s.user_id JOIN stream st ON st.id = u.stream_id "
+    "WHERE s.id = ? AND s.user_id = ?"
+)
 _TOUCH = Sql("UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?")
 # A book that is not the user's comes back with its columns null: the session may live all the same.
 _OTHER_BOOK = Sql(
@@ -60,6 +66,7 @@ def install(app: Flask) -> None:
         ("queries", "takes_query"),
         ("admins", "is_for_admins"),
         ("books", "takes_book"),
+        ("data", "takes_data"),
     ):
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
@@ -89,8 +96,9 @@ def guard() -> None:
     if endpoint not in extensions["contactapp.public"]:
         if claims is None:
             raise refusal or Unauthenticated()
+        own = _OWN_DATA if endpoint in extensions["contactapp.data"] else _OWN_BOOK
         takes_book = endpoint in extensions["contactapp.books"]
-        actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None)
+        actor = _actor(app, asked, claims, _book_parameter(asked) if takes_book else None, own)
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()
@@ -210,11 +218,13 @@ def client() -> Client:
     return Client(agent, address(), request.environ["contactapp.request_id"])
 
 
-def _actor(app: Flask, asked: Request, claims: Claims, book_id: int | None) -> Actor:
+def _actor(
+    app: Flask, asked: Request, claims: Claims, book_id: int | None, own: Sql = _OWN_BOOK
+) -> Actor:
     """The one SQL read of an authenticated request."""
     read = app.extensions["contactapp.database"].lane.one
     who = (claims.session_id, claims.user_id)
-    row = read(_OTHER_BOOK, (book_id, book_id, *who)) if book_id else read(_OWN_BOOK, who)
+    row = read(_OTHER_BOOK, (book_id, book_id, *who)) if book_id else read(own, who)
     now = clock.now_ms()
     if row is None or row[0] is not None or row[1] <= now or not row[3]:
         raise Unauthenticated("invalid_token")

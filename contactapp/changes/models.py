@@ -14,7 +14,8 @@ class Stream(Model):
     """One sequence of changes, of a book or of a user's data store.
 
     (`seq`, `head`) names its state. Changes up to `floor` may have been purged; the append-only
-    trigger lets only those be deleted.
+    trigger lets only those be deleted. `items` and `size` (bytes) are what a user's data store
+    holds: a put reads and writes this row anyway.
     """
 
     __tablename__ = "stream"
@@ -25,6 +26,8 @@ class Stream(Model):
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     head: Mapped[bytes] = mapped_column(LargeBinary, default=GENESIS)
     floor: Mapped[int] = mapped_column(BigInteger, default=0)
+    items: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    size: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class Change(Model):

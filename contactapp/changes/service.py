@@ -19,7 +19,7 @@ from ..keyring import keyring
 from ..paging import Page, Pager
 from .models import GENESIS
 
-Entity = Literal["contact", "note"]
+Entity = Literal["contact", "note", "data"]
 Op = Literal["create", "update", "delete", "process"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 SHOWN: dict[Op, str] = {
@@ -30,10 +30,10 @@ SHOWN: dict[Op, str] = {
 }
 
 _LOCK = Sql(
-    "SELECT seq, head FROM stream WHERE id = ?",
-    postgresql="SELECT seq, head FROM stream WHERE id = ? FOR UPDATE",
+    "SELECT seq, head, items, size FROM stream WHERE id = ?",
+    postgresql="SELECT seq, head, items, size FROM stream WHERE id = ? FOR UPDATE",
 )
-_ADVANCE = Sql("UPDATE stream SET seq = ?, head = ? WHERE id = ?")
+_ADVANCE = Sql("UPDATE stream SET seq = ?, head = ?, items = ?, size = ? WHERE id = ?")
 
 
 _ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
@@ -60,7 +60,8 @@ class ChangeLog:
     """One write's hold on a book's stream: taken first, held to the commit.
 
     The lock makes seq order the commit order without gaps, limits exact and If-Match true. `now`
-    is the write's time in milliseconds, `cipher` seals and opens the book's rows.
+    is the write's time in milliseconds, `cipher` seals and opens the book's rows. What is put into
+    `items` and `size`, which a user's data are charged by, is stored with the next change.
     Raises Forbidden where the actor may only read the book, before anything is locked; NotFound
     where it is gone.
     """
@@ -78,7 +79,7 @@ class ChangeLog:
         metrics.count_wait("stream", perf_counter() - began)
         if state is None:  # the book was erased since the actor was let in
             raise NotFound()
-        self.seq, self._head = state
+        self.seq, self._head, self.items, self.size = state
 
     def append(
         self,
@@ -88,8 +89,11 @@ class ChangeLog:
         version: int,
         before: dict[str, Any] | None,
         after: dict[str, Any] | None,
+        *,
+        by_nobody: bool = False,
     ) -> None:
-        """Add the row of one touched entity and advance the stream."""
+        """Add the row of one touched entity and advance the stream. `by_nobody`: the actor's write
+        only came upon what had ended by itself."""
         self.seq += 1
         fields = changed_fields(before, after)
         sealed = self.cipher.seal(
@@ -100,7 +104,7 @@ class ChangeLog:
             "stream_id": self._book.stream_id,
             "seq": self.seq,
             "at": self.now,
-            "actor_id": self._actor.user_id,
+            "actor_id": 0 if by_nobody else self._actor.user_id,
             "token_id": None,
             "request_id": self._actor.request_id,
             "operation_id": None,
@@ -113,7 +117,8 @@ class ChangeLog:
         }
         self._head = next_head(self._chain, self._head, row)
         lane().insert("change", {**row, "sealed": sealed, "head": self._head}, returning="")
-        lane().run(_ADVANCE, (self.seq, self._head, self._book.stream_id))
+        state = (self.seq, self._head, self.items, self.size)
+        lane().run(_ADVANCE, (*state, self._book.stream_id))
 
     def state_at(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any]:
         """The fields that an object of this book had at a version. Raises InvalidFields where it

@@ -1,0 +1,106 @@
+"""`/api/v1/data`: what a client keeps for its user."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, request
+
+from ..answers import (
+    also_say,
+    answer,
+    conditional,
+    expected_version,
+    no_content,
+    own_path,
+    precondition,
+    version_tag,
+)
+from ..http import Blueprint, actor, own_data, versioned
+from ..incoming import path_text
+from . import service
+from .entry import checked_key
+from .schemas import DataEntry, DataEntryInput, DataEntryPatch, DataIncrement, NewDataEntry
+
+data = Blueprint("data", __name__, description="Key-value data of the account")
+
+
+@data.route("/data", methods=["POST"])
+@own_data
+@data.body(NewDataEntry)
+@data.response(201, DataEntry)
+def create_data_entry(fields: dict[str, Any]) -> Response:
+    """Add an entry; 409 where the key has one"""
+    stored = service.create_entry(actor(), **fields)
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    location = f"{own_path(asked).rstrip('/')}/{in_path(stored.entry.meta.key)}"
+    return _entry(stored, {"Location": location})
+
+
+@data.route("/data/<key:key>")
+@own_data
+@data.response(200, DataEntry)
+def get_data_entry(key: str) -> Response:
+    """Show an entry"""
+    also_say(service.quota_headers(actor().book))
+    entry = service.get_entry(actor(), _key(key))
+    return conditional(version_tag(entry.meta.version), entry.body)
+
+
+@data.route("/data/<key:key>", methods=["PUT"])
+@own_data
+@versioned
+@data.body(DataEntryInput)
+@data.response(200, DataEntry)
+@data.alt_response(201, schema=DataEntry, description="It was made")
+def put_data_entry(fields: dict[str, Any], key: str) -> Response:
+    """Give a key this value; with `If-None-Match: *` only where it has none"""
+    return _entry(service.put_entry(actor(), _key(key), **fields, wanted=precondition()))
+
+
+@data.route("/data/<key:key>", methods=["PATCH"])
+@own_data
+@versioned
+@data.body(DataEntryPatch)
+@data.response(200, DataEntry)
+def patch_data_entry(patch: dict[str, Any], key: str) -> Response:
+    """Merge into an entry's value, or change its expiry"""
+    return _entry(service.patch_entry(actor(), _key(key), patch, expected_version()))
+
+
+@data.route("/data/<key:key>", methods=["DELETE"])
+@own_data
+@versioned
+@data.response(204)
+def delete_data_entry(key: str) -> Response:
+    """Delete an entry"""
+    store = service.delete_entry(actor(), _key(key), expected_version())
+    also_say(service.quota_headers(store))
+    return no_content()
+
+
+@data.route("/data/<key:key>/increment", methods=["POST"])
+@own_data
+@versioned
+@data.body(DataIncrement)
+@data.response(200, DataEntry)
+@data.alt_response(201, schema=DataEntry, description="It was made")
+def increment_data_entry(fields: dict[str, Any], key: str) -> Response:
+    """Add to a whole number, which begins at 0"""
+    return _entry(service.increment_entry(actor(), _key(key), **fields, wanted=precondition()))
+
+
+def in_path(key: str) -> str:
+    """A key as an address can say it. Clients take dots alone away before they send them."""
+    return "%2E" * len(key) if key in {".", ".."} else quote(key, safe="")
+
+
+def _key(given: str) -> str:
+    return checked_key(path_text(given, "/key"))
+
+
+def _entry(stored: service.Stored, headers: dict[str, str] | None = None) -> Response:
+    also_say(service.quota_headers(stored.store))
+    etag = {"ETag": version_tag(stored.entry.meta.version)}
+    return answer(stored.entry.body(), 201 if stored.made else 200, {**etag, **(headers or {})})
