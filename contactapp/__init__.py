@@ -24,6 +24,7 @@ from .changes.routes import changes
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
+from .data import service as data_service
 from .data.routes import data
 from .database import database, init_database
 from .envelope import Envelope
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_keys(app, settings)
     books_service.init_app(app, settings)
     feed.init_app(app, settings)
+    data_service.init_app(app)
     app.extensions["contactapp.pictures"] = avatars.new_places(settings)
     mail.init_app(app, settings)
     init_wake_ups(app, settings)

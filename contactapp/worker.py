@@ -15,6 +15,7 @@ from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
 from .config import ConfigError, load
+from .data import purging
 from .engine import DatabaseFailure
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
@@ -62,6 +63,7 @@ HANDLERS: dict[str, Handler] = {
     "account.erase": erasure.erase,
     "note.process": processing.process,
     "avatars.sweep": _sweep,
+    "data.purge": purging.purge,
     "database.tidy": erasure.tidy,
     "purge": _purge,
     "purge.changes": retention.purge,
@@ -71,6 +73,7 @@ PERIODS = {
     "audit.chain": MINUTE,
     "audit.checkpoint": DAY,
     "avatars.sweep": HOUR,
+    "data.purge": MINUTE,
     "purge": HOUR,
     # Each time leaves a checkpoint for every book that it shortens.
     "purge.changes": DAY,

@@ -44,14 +44,19 @@ class Meta(NamedTuple):
         }
 
 
-class Entry(NamedTuple):
+class Entry:
     """An entry, opened: `text` is its value's JSON."""
 
-    meta: Meta
-    text: bytes
+    __slots__ = ("_body", "meta", "text")
+
+    def __init__(self, meta: Meta, text: bytes) -> None:
+        self.meta = meta
+        self.text = text
+        self._body: bytes | None = None
 
     @property
     def value(self) -> Any:
+        """What its owner stored."""
         return orjson.loads(self.text)
 
     def shown(self) -> dict[str, Any]:
@@ -59,8 +64,11 @@ class Entry(NamedTuple):
         return {**self.meta.shown(), "value": orjson.Fragment(self.text)}
 
     def body(self) -> bytes:
-        """The same as JSON."""
-        return orjson.dumps(self.shown())
+        """The same as JSON, made when it is first asked for."""
+        if self._body is None:
+            # A copy: orjson's bytes keep the 8 KiB buffer they were written in.
+            self._body = bytes(memoryview(orjson.dumps(self.shown())))
+        return self._body
 
     def told(self) -> dict[str, Any]:
         """What the change log keeps of it, for orjson."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from flask import Response, request
 
 from ..answers import (
@@ -12,18 +14,47 @@ from ..answers import (
     answer,
     conditional,
     expected_version,
+    list_tag,
     no_content,
+    not_modified,
     own_path,
     precondition,
     version_tag,
 )
 from ..http import Blueprint, actor, own_data, versioned
 from ..incoming import path_text
+from ..paging import next_link
 from . import service
 from .entry import checked_key
-from .schemas import DataEntry, DataEntryInput, DataEntryPatch, DataIncrement, NewDataEntry
+from .schemas import (
+    DataEntry,
+    DataEntryInput,
+    DataEntryPatch,
+    DataIncrement,
+    DataPage,
+    DataQuery,
+    NewDataEntry,
+)
 
 data = Blueprint("data", __name__, description="Key-value data of the account")
+
+
+@data.route("/data")
+@own_data
+@data.query(DataQuery)
+@data.response(200, DataPage)
+def list_data_entries(query: dict[str, Any]) -> Response:
+    """List the entries by their keys"""
+    who = actor()
+    also_say(service.quota_headers(who.book))
+    about = (b"data", request.query_string, b"%d" % who.user_id)
+    if "If-None-Match" in request.headers:
+        unchanged = not_modified(list_tag(service.state_of_lists(who), *about), star=False)
+        if unchanged is not None:
+            return unchanged
+    state, page = service.list_entries(who, query)
+    body = partial(orjson.dumps, page._asdict())
+    return conditional(list_tag(state, *about), body, next_link(page.next_cursor))
 
 
 @data.route("/data", methods=["POST"])

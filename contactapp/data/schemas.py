@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from ..errors import InvalidFields
 from ..incoming import Problem
+from ..shapes import Names, PageShape, Paging
 from ..strict_json import MAX_INTEGER
 from .entry import MAX_KEY, MAX_TTL, MAX_VALUE, SHOWN, checked_key
 
@@ -26,11 +27,7 @@ class Key(fields.String):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
             raise ValidationError(Problem("wrong_type", "Not a string."))
-        try:
-            return checked_key(value)
-        except InvalidFields as error:
-            [problem] = error.errors
-            raise ValidationError(Problem(problem.code, problem.detail)) from None
+        return _checked(value)
 
 
 class Whole(fields.Integer):
@@ -84,6 +81,29 @@ class DataEntryPatch(_Body):
     ttl = Life()
 
 
+class Prefix(fields.String):
+    """What keys begin with; empty for all."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return _checked(value) if value else ""
+
+
+def _checked(key: str) -> str:
+    try:
+        return checked_key(key)
+    except InvalidFields as error:
+        [problem] = error.errors
+        raise ValidationError(Problem(problem.code, problem.detail)) from None
+
+
+class DataQuery(Paging):
+    """Which entries, by what their keys begin with, and what of each. Without `value` among the
+    fields none is opened."""
+
+    prefix = Prefix(load_default="", metadata={"description": "What the keys begin with."})
+    fields_ = Names(SHOWN, signed=False, data_key="fields")
+
+
 class DataIncrement(Schema):
     """What to add to a whole number, and for how many seconds it is there from now on."""
 
@@ -102,3 +122,14 @@ class DataEntry(Schema):
     expires_at = fields.DateTime(required=True, allow_none=True)
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
+
+
+class ListedEntry(DataEntry):
+    """An entry in a list; with `fields` only those that were asked for."""
+
+
+class DataPage(PageShape):
+    """One page of the entries, by the code points of their keys. It has fewer than `limit` items
+    where their values are long: go on while there is a `next_cursor`."""
+
+    items = fields.List(fields.Nested(ListedEntry(partial=True)), required=True)

@@ -18,12 +18,20 @@ from ..errors import Conflict, Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
 from ..strict_json import MAX_INTEGER
 from .entry import Entry, Meta, json_of, merged, same
-from .reading import COLUMNS, get_entry, opened, place, quota_headers
+from .reading import (
+    ONE,
+    get_entry,
+    init_app,
+    list_entries,
+    opened,
+    place,
+    quota_headers,
+    state_of_lists,
+)
 
 Versions = tuple[int, ...] | None
 ANYHOW = Precondition()
 
-_FIND = Sql(f"SELECT {COLUMNS} FROM data_entry e WHERE e.user_id = ? AND e.key = ?")  # noqa: S608
 _STORE = Sql(
     "UPDATE data_entry SET version = ?, size = ?, sealed = ?, expires_at = ?, updated_at = ? "
     "WHERE user_id = ? AND id = ?"
@@ -70,7 +78,7 @@ def _put(
 ) -> Stored:
     log = ChangeLog(actor, actor.book)
     found = _find(log, actor.book, key)
-    wanted.check(found and found.meta.version)
+    wanted.check(found.meta.version if found else None)
     expires_at = _expiry(log, ttl)
     if found is None:
         return _insert(log, actor.book, key, text, sealed, expires_at)
@@ -99,7 +107,7 @@ def increment_entry(
     PreconditionFailed, Conflict (`not_a_number`), InvalidFields or Forbidden."""
     log = ChangeLog(actor, actor.book)
     found = _find(log, actor.book, key)
-    wanted.check(found and found.meta.version)
+    wanted.check(found.meta.version if found else None)
     number = 0 if found is None else found.value
     if isinstance(number, bool) or not isinstance(number, int):
         raise Conflict("not_a_number")
@@ -140,7 +148,7 @@ def _expected(log: ChangeLog, store: Book, key: str, versions: Versions) -> Entr
 
 def _find(log: ChangeLog, store: Book, key: str) -> Entry | None:
     """A live entry under the store's lock. One that has expired is deleted on the way."""
-    row = lane().one(_FIND, (store.owner_id, key))
+    row = lane().one(ONE, (store.owner_id, key))
     if row is None:
         return None
     entry = opened(log.cipher, store, row)
@@ -228,8 +236,11 @@ __all__ = [
     "delete_entry",
     "get_entry",
     "increment_entry",
+    "init_app",
+    "list_entries",
     "patch_entry",
     "put_entry",
     "quota_headers",
     "remove",
+    "state_of_lists",
 ]
