@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contactapp.pages.routes import asset_url
+from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
 from tests.support.stored import set_user
 
@@ -27,6 +28,12 @@ GET    /media/<file_name>                   404       404 404   404 404   404   
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
+POST   /api/register                        201       201 201   201 201   201   201
+POST   /api/token                           401       200 200   200 200   200   401
+POST   /api/data                            401       201 201   201 201   201   401
+GET    /api/data/<key:key>                  401       404 404   404 200   404   401
+PUT    /api/data/<key:key>                  401       404 404   404 200   404   401
+DELETE /api/data/<key:key>                  401       404 404   404 200   404   401
 POST   /api/v1/auth/register                201       201 201   201 201   201   201
 POST   /api/v1/auth/token                   401       200 200   200 200   200   401
 POST   /api/v1/auth/login                   401       200 200   200 200   200   401
@@ -127,6 +134,10 @@ def people(app):
 def body_of(method, rule, person, number):
     """A body that would do, in the name of whoever asks."""
     name = person.name if person else "nobody"
+    if rule == "/api/register":
+        return key_values.new_user()
+    if rule.startswith("/api/data"):
+        return {"key": name, "value": number} if method in {"POST", "PUT"} else None
     if rule.endswith("/register"):
         return {"email": f"new-{number}-{name}@example.com", "password": PASSWORD}
     if rule.endswith(("/token", "/login")):
@@ -195,6 +206,9 @@ def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
+    if rule == "/api/data/<key:key>":
+        alice.put("/data/hers", json={"value": 1})
+        return "/api/data/hers"
     book = "" if person is alice else f"?book={alice.book_id}"
     if rule.endswith("/changes"):
         return f"{rule}{book}"

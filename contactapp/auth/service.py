@@ -53,11 +53,16 @@ def register(
 def hashed(password: str, pointer: str, about: dict[str, Any]) -> str:
     """The hash of a new password, made before the transaction: 200 ms in it would hold every writer
     up. Raises InvalidFields for a weak one."""
+    refuse_weak(password, pointer, about)
+    return hasher().hash(password)
+
+
+def refuse_weak(password: str, pointer: str, about: dict[str, Any]) -> None:
+    """Raise InvalidFields for a weak password; `about` holds its owner's `email` and `username`."""
     personal = [about.get("email") or "", about.get("username") or ""]
     problems = check_policy(password, personal=personal)
     if problems:
         raise InvalidFields(errors=[FieldError(pointer, p.code, p.message) for p in problems])
-    return hasher().hash(password)
 
 
 @write_transaction

@@ -191,6 +191,11 @@ def email_is_taken(email: str) -> bool:
     return lane().one(_BY_EMAIL, (_index("email", parse_email(email)[1]),)) is not None
 
 
+def username_is_taken(username: str) -> bool:
+    """Whether an account has this user name."""
+    return lane().one(_BY_USERNAME, (_index("username", canonical_username(username)),)) is not None
+
+
 def opened_profile(uid: str, sealed: bytes, key_id: int) -> dict[str, Any]:
     """What an account's owner says of themselves: `email` and PROFILE."""
     return orjson.loads(keyring().cipher(key_id).open(sealed, *_place(uid)))
