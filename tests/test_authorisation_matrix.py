@@ -61,6 +61,7 @@ GET    /api/v1/feeds/<token>.ics            200       200 200   200 200   200   
 GET    /api/v1/contacts                     401       404 200   200 200   404   401
 POST   /api/v1/contacts                     401       404 201   403 201   404   401
 GET    /api/v1/contacts/search              401       404 200   200 200   404   401
+GET    /api/v1/contacts/birthdays           401       404 200   200 200   404   401
 GET    /api/v1/contacts/<id>                401       404 200   200 200   404   401
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401

@@ -110,6 +110,11 @@ MEETINGS = {
     ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",
     ("feeds.service", "books.view"): "and so is a calendar",
     ("feeds.service", "contacts.row"): "from the rows that it keeps",
+    (
+        "feeds.service",
+        "contacts.birthdays",
+    ): "whose birthdays are days as a list of them reads them",
+    ("contacts.birthdays", "books.view"): "a list of birthdays is made from a view too",
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
 }
 

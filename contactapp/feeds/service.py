@@ -19,6 +19,7 @@ from ..audit import service as audit
 from ..books.service import large_books, views
 from ..books.view import BookView
 from ..config import settings
+from ..contacts.birthdays import day_of
 from ..contacts.row import Row
 from ..contacts.service import LARGE
 from ..crypto import ROW_TOKEN, row_token
@@ -26,7 +27,7 @@ from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Forbidden, NotFound
 from ..keyring import keyring
 from ..users.service import lock_owner
-from .calendar import Birthday, birthday_calendar, day_of
+from .calendar import Birthday, birthday_calendar
 
 KINDS = {"birthdays": "Birthdays"}  # and what a calendar without a label is called
 MAX_LABEL = 100  # characters
