@@ -82,6 +82,7 @@ MEETINGS = {
     ("auth.routes", "users.routes"): "/auth/me answers exactly as /users/me does",
     ("auth.routes", "users.schemas"): "and is documented with the same schema",
     ("pages.account", "auth.recovery"): "a page's button does what the API's route does",
+    ("pages.account", "auth.allowances"): "as often as that may",
     ("pages.account", "auth.guard"): "and knows who asks as that does",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
     ("auth.attempts", "users.identity"): "an address means the same account for the counts",

@@ -7,17 +7,15 @@ from typing import Any
 from flask import Response, request
 
 from ..answers import JSON, answer_object, no_content
-from ..config import settings
 from ..errors import InvalidFields
-from ..extensions import limiter
 from ..http import Blueprint, actor, public, request_id
 from ..incoming import loaded, read_json
-from ..limits import limit_text
 from ..paging import Pager, answer_page
 from ..shapes import Paging
 from ..users.routes import own_account
 from ..users.schemas import User
 from . import recovery, service, sessions
+from .allowances import mailing, registering
 from .guard import bearer_token, caller, client
 from .schemas import (
     Address,
@@ -36,6 +34,7 @@ from .schemas import (
     Tokens,
     Verification,
     Verified,
+    login_of,
 )
 
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
@@ -45,7 +44,7 @@ _MAILED = "If there is something to be mailed, it is on its way."
 
 @auth.route("/auth/register", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().register_rate_limits))
+@registering()
 @auth.body(Registration)
 @auth.response(201, Registered)
 def register(fields: dict[str, Any]) -> Response:
@@ -124,7 +123,7 @@ def who_am_i() -> Response:
 
 @auth.route("/auth/verify-email", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("verify")
 @auth.body(Verification)
 @auth.response(200, Verified)
 def verify_email(fields: dict[str, Any]) -> Response:
@@ -142,7 +141,7 @@ def verify_email(fields: dict[str, Any]) -> Response:
 
 @auth.route("/auth/verify-email/resend", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("resend")
 @auth.body(Address)
 @auth.response(202, Message)
 def resend_verification(fields: dict[str, Any]) -> Response:
@@ -153,7 +152,7 @@ def resend_verification(fields: dict[str, Any]) -> Response:
 
 @auth.route("/auth/password/forgot", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("forgot")
 @auth.body(Address)
 @auth.response(202, Message)
 def forgot_password(fields: dict[str, Any]) -> Response:
@@ -164,7 +163,7 @@ def forgot_password(fields: dict[str, Any]) -> Response:
 
 @auth.route("/auth/password/reset", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("reset")
 @auth.body(PasswordReset)
 @auth.response(200, Message)
 def reset_password(fields: dict[str, Any]) -> Response:
@@ -183,7 +182,7 @@ def change_password(fields: dict[str, Any]) -> Response:
 
 
 @auth.route("/auth/email/change", methods=["POST"])
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("change")
 @auth.body(EmailChange)
 @auth.response(202, Message)
 def change_email(fields: dict[str, Any]) -> Response:
@@ -194,7 +193,7 @@ def change_email(fields: dict[str, Any]) -> Response:
 
 @auth.route("/auth/email/confirm", methods=["POST"])
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("confirm")
 @auth.body(LinkToken)
 @auth.response(200, Message)
 def confirm_email(fields: dict[str, Any]) -> Response:
@@ -204,5 +203,5 @@ def confirm_email(fields: dict[str, Any]) -> Response:
 
 
 def _sign_in(fields: dict[str, Any]) -> Response:
-    login = fields.get("email") or fields.get("username") or ""
-    return answer_object(service.sign_in(login, fields["password"], client()).shown())
+    pair = service.sign_in(login_of(fields), fields["password"], client())
+    return answer_object(pair.shown())
