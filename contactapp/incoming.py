@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import request
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from . import strict_json
@@ -162,8 +162,9 @@ def _code_of(text: str) -> str:
 
 
 def parsed_query(schema: Schema, raw: bytes) -> dict[str, Any]:
-    """Parse a query string against a schema. Raises BadRequest for unknown and repeated names,
-    InvalidFields for wrong values. The result is shared: treat it as read-only."""
+    """Parse a query string against a schema. Raises BadRequest for repeated names, and for unknown
+    ones unless the schema excludes them, InvalidFields for wrong values. The result is shared:
+    treat it as read-only."""
     return _cached_query(schema, raw) if len(raw) <= 256 else _parse_query(schema, raw)
 
 
@@ -197,6 +198,8 @@ def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
         place, key = data.setdefault(prefix + dot, {}), rest
     elif name in known:
         place, key = data, name
+    elif schema.unknown == EXCLUDE:
+        return
     else:
         unknown = "A query parameter is not known here."
         raise BadRequest("unknown_parameter", unknown, parameter=_shown(name))

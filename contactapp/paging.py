@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from flask import Response, request
 
 from .actor import Actor
-from .answers import conditional, list_tag, own_path
+from .answers import conditional, list_tag, not_modified, own_path
 from .crypto import Cipher, SealError
 from .errors import BadRequest
 from .keyring import keyring
@@ -118,3 +119,32 @@ def answer_page(name: bytes, page: Page) -> Response:
     """The answer of a page: tagged by its bytes, and 304 where the client has them."""
     body = orjson.dumps(page._asdict())
     return conditional(list_tag(name, body), lambda: body, next_link(page.next_cursor))
+
+
+class BookPage(Protocol):
+    """A page of a list that is made from a view of the book."""
+
+    @property
+    def next_cursor(self) -> str | None: ...
+
+    def body(self) -> bytes: ...
+
+
+def answer_book_page(
+    actor: Actor, read: Callable[[], tuple[bytes, BookPage]], *about: bytes
+) -> Response:
+    """The answer of a page that `read` makes, with the head of its view; `about` is what it reads
+    besides the book and the request.
+
+    The tag names the book's state and the request, cursors being the user's, so who has the page of
+    the state that the guard saw is told so without the book being opened.
+    """
+    about = (*about, request.query_string, b"%d" % actor.user_id)
+    tag = list_tag(actor.book.head, *about)
+    unchanged = not_modified(tag, star=False)
+    if unchanged is not None:
+        return unchanged
+    head, page = read()
+    if head != actor.book.head:  # somebody wrote since
+        tag = list_tag(head, *about)
+    return conditional(tag, page.body, next_link(page.next_cursor))

@@ -83,6 +83,7 @@ MEETINGS = {
     ("auth.routes", "users.routes"): "/auth/me answers exactly as /users/me does",
     ("auth.routes", "users.schemas"): "and is documented with the same schema",
     ("pages.account", "auth.recovery"): "a page's button does what the API's route does",
+    ("pages.account", "auth.allowances"): "as often as that may",
     ("pages.account", "auth.guard"): "and knows who asks as that does",
     ("auth.schemas", "users.schemas"): "a registration is a profile with a password",
     ("auth.attempts", "users.identity"): "an address means the same account for the counts",
@@ -112,6 +113,11 @@ MEETINGS = {
     ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",
     ("feeds.service", "books.view"): "and so is a calendar",
     ("feeds.service", "contacts.row"): "from the rows that it keeps",
+    (
+        "feeds.service",
+        "contacts.birthdays",
+    ): "whose birthdays are days as a list of them reads them",
+    ("contacts.birthdays", "books.view"): "a list of birthdays is made from a view too",
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
 }
 

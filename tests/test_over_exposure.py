@@ -135,6 +135,8 @@ def tour_of_contacts(alice):
         yield "get", "/contacts", alice.get(f"/contacts{query}")
     for query in ("q=a", "q=a&fields=id&sort=-email"):
         yield "get", "/contacts/search", alice.get(f"/contacts/search?{query}")
+    alice.contact(first_name="Ada", birthday="--12-10")
+    yield "get", "/contacts/birthdays", alice.get("/contacts/birthdays?days=366")
     yield "get", one, alice.get(path)
     yield "put", one, alice.put(path, json={**FULL, "nickname": "G"})
     yield "patch", one, alice.patch(path, json={"nickname": None})

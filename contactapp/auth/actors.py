@@ -37,21 +37,21 @@ def _reads(table: str, ends: str) -> _Reads:
     who = "WHERE s.id = ? AND s.user_id = ?"
     return _Reads(
         Sql(
-            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner' {holder} "  # noqa: S608
+            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner' {holder} "
             "JOIN book b ON b.owner_id = u.id AND b.personal "
             f"JOIN stream st ON st.id = b.stream_id {who}"
         ),
         # A book that is not the user's comes back with its columns null: the session may live all
         # the same.
         Sql(
-            f"SELECT {ends}, {_USER}, {_BOOK}, "  # noqa: S608
+            f"SELECT {ends}, {_USER}, {_BOOK}, "
             f"CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END {holder} "
             "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
             "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
             f"LEFT JOIN stream st ON st.id = b.stream_id {who}"
         ),
         Sql(
-            f"SELECT {ends}, {_USER}, "  # noqa: S608
+            f"SELECT {ends}, {_USER}, "
             "0, u.id, u.key_id, u.stream_id, st.seq, st.head, 'owner', st.items, st.size "
             f"{holder} JOIN stream st ON st.id = u.stream_id {who}"
         ),

@@ -75,7 +75,9 @@ def guard() -> None:
         if endpoint in extensions["contactapp.data"]:
             actor = actors.with_own_data(app, asked, claims)
         else:
-            actor = actors.with_book(app, asked, claims, _book_parameter(asked) if takes_book else None)
+            actor = actors.with_book(
+                app, asked, claims, _book_parameter(asked) if takes_book else None
+            )
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()

@@ -34,6 +34,7 @@ from .schemas import (
     Tokens,
     Verification,
     Verified,
+    login_of,
 )
 
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
@@ -202,5 +203,5 @@ def confirm_email(fields: dict[str, Any]) -> Response:
 
 
 def _sign_in(fields: dict[str, Any]) -> Response:
-    login = fields.get("email") or fields.get("username") or ""
-    return answer_object(service.sign_in(login, fields["password"], client()).shown())
+    pair = service.sign_in(login_of(fields), fields["password"], client())
+    return answer_object(pair.shown())

@@ -43,6 +43,11 @@ class SignIn(Schema):
             raise ValidationError({"email": [problem], "username": [problem]})
 
 
+def login_of(fields: dict[str, Any]) -> str:
+    """Which of the two names a sign-in gave."""
+    return fields.get("email") or fields.get("username") or ""
+
+
 class SignInForm(Schema):
     """The password grant of OAuth 2.0 (RFC 6749 §4.3.2) as Swagger UI and others send it;
     `username` may be the e-mail address."""

@@ -22,7 +22,7 @@ from ..auth.schemas import SignInForm
 from ..data import service as data
 from ..data.entry import checked_key
 from ..errors import BadRequest, InvalidFields, NotFound
-from ..http import actor, own_data, public, request_id
+from ..http import actor, own_data, public, request_id, scoped
 from ..incoming import FORM, loaded, path_text, read_form, read_json
 from .key_value_errors import told_in_capitals
 from .key_value_registration import checked_registration
@@ -67,6 +67,7 @@ class _Present(Precondition):
 
 
 @key_values.post("/api/data")
+@scoped("data")
 @own_data
 def create_entry() -> Response:
     """Add an entry of the user's own data."""
@@ -80,6 +81,7 @@ def create_entry() -> Response:
 
 
 @key_values.get("/api/data/<key:key>")
+@scoped("data")
 @own_data
 def get_entry(key: str) -> Response:
     """Show an entry."""
@@ -90,6 +92,7 @@ def get_entry(key: str) -> Response:
 
 
 @key_values.put("/api/data/<key:key>")
+@scoped("data")
 @own_data
 def update_entry(key: str) -> Response:
     """Give an entry another value."""
@@ -100,6 +103,7 @@ def update_entry(key: str) -> Response:
 
 
 @key_values.delete("/api/data/<key:key>")
+@scoped("data")
 @own_data
 def delete_entry(key: str) -> Response:
     """Delete an entry."""

@@ -13,12 +13,14 @@ from ..incoming import Problem
 from ..shapes import BookQuery, Names, Paging, PlainInteger
 from ..strict_json import has_control
 from . import search
+from .birthdays import MAX_DAYS
 from .card import FIELDS, SORTABLE
 from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
 from .listing import listing_of
 
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
@@ -81,6 +83,22 @@ class Moment(fields.String):
             problem = "Not a time such as 2026-11-21T09:30:00Z or 2026-11-21; a + is sent as %2B."
             raise ValidationError(Problem("invalid_time", problem)) from None
         return start + int(timedelta(days=1).total_seconds()) - 1 if self._last else start
+
+
+class FirstDay(fields.Date):
+    """A day from which on others are counted."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            if not _DAY.fullmatch(value):
+                raise ValueError
+            day = date.fromisoformat(value)
+            day + timedelta(MAX_DAYS)
+        except (ValueError, OverflowError):
+            raise ValidationError(
+                Problem("invalid_date", "Not a day such as 2026-11-21.")
+            ) from None
+        return day
 
 
 class CustomFilters(fields.Dict):
@@ -166,3 +184,23 @@ class SearchQuery(ListQuery):
 
     q = Words(required=True, metadata={"description": "Words and quoted phrases, all required."})
     sort = _sort("name")
+
+
+class BirthdayQuery(BookQuery, Paging):
+    """Which days."""
+
+    days = PlainInteger(
+        load_default=7,
+        minimum=0,
+        maximum=MAX_DAYS,
+        metadata={"description": "How many after the first one, which counts too."},
+    )
+    date = FirstDay(**_about("The first one; today in one's own time zone unless said."))
+
+    @post_load(pass_original=True)
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Also which list it is."""
+        data = super().complete(data, original)
+        given = {key: value for key, value in original.items() if key in {"days", "date"}}
+        data["listing"] = listing_of(("next_birthday",), given)
+        return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
 from ..notes.finding import contacts_noted
+from .birthdays import BirthdayPage, page_of_birthdays
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
 
@@ -46,6 +48,14 @@ def list_contacts(
     with place as notes:
         noted = contacts_noted(notes, query["q"]) if notes else ()
         return view.head, page_of(view, query, seal, searched=searched, noted=noted)
+
+
+def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[bytes, BirthdayPage]:
+    """One page of those whose birthday comes from a day on, and the head of the view."""
+    view = views().current(actor.book)
+    seal = paging.CursorSeal(actor.user_id, actor.book.id)
+    with looking_through(len(view)):
+        return view.head, page_of_birthdays(view, query, first, seal)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:

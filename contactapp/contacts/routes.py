@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -10,19 +11,25 @@ from ..answers import (
     answer_object,
     conditional,
     expected_version,
-    list_tag,
     no_content,
-    not_modified,
     own_path,
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
 from ..http import Blueprint, actor, versioned
-from ..paging import answer_page, next_link
+from ..paging import answer_book_page, answer_page
 from ..shapes import BookQuery
+from ..users.service import today_of
 from . import service
-from .queries import ListQuery, SearchQuery
-from .schemas import Contact, ContactInput, ContactPage, ContactPatch, SearchPage
+from .queries import BirthdayQuery, ListQuery, SearchQuery
+from .schemas import (
+    BirthdayPage,
+    Contact,
+    ContactInput,
+    ContactPage,
+    ContactPatch,
+    SearchPage,
+)
 
 contacts = Blueprint(
     "contacts", __name__, description="The contacts of an address book", area="contacts"
@@ -34,7 +41,8 @@ contacts = Blueprint(
 @contacts.response(200, ContactPage)
 def list_contacts(query: dict[str, Any]) -> Response:
     """List the contacts of the book"""
-    return _page(query)
+    who = actor()
+    return answer_book_page(who, partial(service.list_contacts, who, query), b"")
 
 
 @contacts.route("/contacts/search")
@@ -42,22 +50,20 @@ def list_contacts(query: dict[str, Any]) -> Response:
 @contacts.response(200, SearchPage)
 def search_contacts(query: dict[str, Any]) -> Response:
     """Find contacts by words in any field"""
-    return _page(query, searched=True)
-
-
-def _page(query: dict[str, Any], *, searched: bool = False) -> Response:
-    """The tag names the book's state and the request, cursors being the user's, so who has the
-    page of the state that the guard saw is told so without the book being opened."""
     who = actor()
-    about = (b"search" if searched else b"", request.query_string, b"%d" % who.user_id)
-    tag = list_tag(who.book.head, *about)
-    unchanged = not_modified(tag, star=False)
-    if unchanged is not None:
-        return unchanged
-    head, page = service.list_contacts(who, query, searched=searched)
-    if head != who.book.head:  # somebody wrote since
-        tag = list_tag(head, *about)
-    return conditional(tag, page.body, next_link(page.next_cursor))
+    read = partial(service.list_contacts, who, query, searched=True)
+    return answer_book_page(who, read, b"search")
+
+
+@contacts.route("/contacts/birthdays")
+@contacts.query(BirthdayQuery)
+@contacts.response(200, BirthdayPage)
+def list_birthdays(query: dict[str, Any]) -> Response:
+    """List whose birthday comes in the next days, the next one first"""
+    who = actor()
+    first = query.get("date") or today_of(who.user_id)
+    read = partial(service.list_birthdays, who, query, first)
+    return answer_book_page(who, read, b"birthdays", first.isoformat().encode())
 
 
 @contacts.route("/contacts", methods=["POST"])

@@ -200,3 +200,17 @@ class SearchPage(ContactPage):
     """One page of what was found, in the order of names unless `sort` says otherwise."""
 
     items = fields.List(fields.Nested(FoundContact(partial=True)), required=True)
+
+
+class ContactWithBirthday(Contact):
+    """A contact and when their birthday is next; `turns` is null where the year they were born in
+    is not known, or comes later."""
+
+    next_birthday = fields.Date(required=True)
+    turns = fields.Integer(required=True, allow_none=True)
+
+
+class BirthdayPage(PageShape):
+    """One page of those who have a birthday soon, the next one first."""
+
+    items = fields.List(fields.Nested(ContactWithBirthday), required=True)

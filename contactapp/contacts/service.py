@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,12 +20,14 @@ from .reading import (
     contact_history,
     export_contacts,
     get_contact,
+    list_birthdays,
     list_contacts,
     read_card,
     require_contact,
 )
 
 Versions = tuple[int, ...] | None
+Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
     f"SELECT {', '.join(Meta._fields)}, sealed FROM contact "  # noqa: S608
@@ -93,9 +96,23 @@ def patch_contact(
     actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
 ) -> Stored:
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
+    return _patch(actor, book, contact_id, lambda _: patch, versions)
+
+
+@write_transaction
+def edit_contact(
+    actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions
+) -> Stored:
+    """Apply the merge patch that `edit` makes of what the contact has. Raises as replace_contact
+    does, and what `edit` raises."""
+    return _patch(actor, book, contact_id, edit, versions)
+
+
+def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(_merged(found.card, patch), found.card))
+    card = _merged(found.card, edit(found.card))
+    return _store(log, actor, book, found, _whole(card, found.card))
 
 
 @write_transaction
@@ -112,14 +129,15 @@ def revert_contact(
 
 
 @write_transaction
-def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions) -> None:
-    """Move a contact to the trash. Raises NotFound or PreconditionFailed."""
+def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions) -> Stored:
+    """Move a contact to the trash; it as it was. Raises NotFound or PreconditionFailed."""
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
     version = found.meta.version + 1
     lane().run(_TRASH, (log.now, log.now, actor.user_id, version, book.id, contact_id))
     release_contacts(book.owner_id, 1)
     log.append("contact", contact_id, "delete", version, found.card, None)
+    return found
 
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
@@ -202,8 +220,10 @@ __all__ = [
     "Versions",
     "contact_history",
     "create_contact",
+    "edit_contact",
     "export_contacts",
     "get_contact",
+    "list_birthdays",
     "list_contacts",
     "patch_contact",
     "read_card",

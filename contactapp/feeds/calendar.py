@@ -15,7 +15,6 @@ _LINE = 75  # octets without the line break (RFC 5545 §3.1)
 _SOME_LEAP_YEAR = 1972
 # A rule of 29 February alone would skip the common years (§3.3.10); the month's last day does not.
 _LEAP_DAY = ";BYMONTH=2;BYMONTHDAY=-1"
-_DAY = re.compile(r"(?:(\d{4})|-)-(\d\d)-(\d\d)", re.ASCII)
 # Whatever some reader takes for the end of a line: no text may end its line and begin another.
 _BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -62,15 +61,6 @@ class Birthday(NamedTuple):
     month: int
     day: int
     changed_at: int
-
-
-def day_of(birthday: str | None) -> tuple[int | None, int, int] | None:
-    """(year or None, month, day) of `YYYY-MM-DD` or `--MM-DD`; None where no day is said."""
-    found = _DAY.fullmatch(birthday or "")
-    if found is None:
-        return None
-    year, month, day = found.groups()
-    return None if year is None else int(year), int(month), int(day)
 
 
 def birthday_calendar(name: str, birthdays: Iterable[Birthday]) -> bytes:

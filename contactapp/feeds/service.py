@@ -18,13 +18,14 @@ from ..audit import service as audit
 from ..books.service import looking_through, views
 from ..books.view import BookView
 from ..config import settings
+from ..contacts.birthdays import day_of
 from ..contacts.row import Row
 from ..crypto import ROW_TOKEN, row_token
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Forbidden, NotFound
 from ..keyring import keyring
 from ..users.service import lock_owner
-from .calendar import Birthday, birthday_calendar, day_of
+from .calendar import Birthday, birthday_calendar
 
 KINDS = {"birthdays": "Birthdays"}  # and what a calendar without a label is called
 MAX_LABEL = 100  # characters

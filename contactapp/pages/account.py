@@ -11,13 +11,11 @@ from typing import NamedTuple
 from flask import Blueprint, Response, abort, render_template, request
 
 from ..auth import recovery
+from ..auth.allowances import mailing
 from ..auth.guard import caller, client
-from ..config import settings
 from ..errors import AppError
-from ..extensions import limiter
 from ..http import public
 from ..incoming import read_form
-from ..limits import limit_text
 
 account = Blueprint("account", __name__, template_folder="templates")
 
@@ -72,14 +70,24 @@ _DEEDS = {
 @public
 def ask(purpose: str) -> Response:
     """Show the button of a mailed link."""
-    return _page(purpose, token=request.args.get("token", ""))
+    return show(purpose)
 
 
 @account.post("/account/<purpose>")
 @public
-@limiter.limit(lambda: limit_text(settings().mail_rate_limits))
+@mailing("page")
 def act(purpose: str) -> Response:
     """Do what the button of a mailed link says."""
+    return press(purpose)
+
+
+def show(purpose: str) -> Response:
+    """The page with the button of the link that the query names; nothing is done yet."""
+    return _page(purpose, token=request.args.get("token", ""))
+
+
+def press(purpose: str) -> Response:
+    """The page after the button of a mailed link was pressed, by the form that it sent."""
     form = read_form()
     if purpose not in _DEEDS:
         abort(404)

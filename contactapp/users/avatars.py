@@ -33,6 +33,7 @@ from ..errors import InsufficientStorage, InvalidFields
 from ..keyring import keyring
 
 FOLDER = "avatars"
+FORMATS = ("JPEG", "PNG", "WEBP")
 SIZES = (64, 256, 512)  # pixels, squares
 COLOURS = ("#7c3aed", "#2563eb", "#0f766e", "#15803d", "#a16207", "#b91c1c", "#be185d", "#475569")
 ORPHAN_SECONDS = 3600  # a file this old that no row names belongs to nobody
@@ -55,12 +56,12 @@ def new_places(settings: Settings) -> Bounded:
     return Bounded(1, 10.0, max(1, settings.threads - 2))
 
 
-def set_avatar(actor: Actor, data: bytes) -> None:
-    """Make the picture in a JPEG, PNG or WebP file the actor's. Raises InvalidFields, Busy."""
+def set_avatar(actor: Actor, data: bytes, formats: tuple[str, ...] = FORMATS) -> None:
+    """Make the picture in a file of one of the formats the actor's. Raises InvalidFields, Busy."""
     from . import pictures  # Pillow takes 8 MiB, which only who draws need have
 
     try:
-        judged = pictures.judge(data)
+        judged = pictures.judge(data, formats)
         with places().place():
             made = pictures.squares(judged, SIZES)
     except pictures.Refused as error:

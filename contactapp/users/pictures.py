@@ -7,7 +7,6 @@ from typing import Any
 
 from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 16_000_000
 MAX_SIDE = 16_000
 _QUALITY = 85
@@ -36,16 +35,18 @@ class Refused(Exception):
         self.message = message
 
 
-def judge(data: bytes) -> Image.Image:
-    """Open a JPEG, PNG or WebP by its header; nothing is decoded yet. Raises Refused.
+def judge(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+    """Open a picture of one of the formats by its header; nothing is decoded yet. Raises Refused.
 
     An 11 KiB PNG can unfold to 400 MiB, so its size is looked at first (ASVS 5.2.6).
     """
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
+        image = Image.open(BytesIO(data), formats=formats)
         width, height = image.size
     except Exception:  # decoders raise anything for what they did not expect
-        raise Refused("invalid_image", "Not a JPEG, PNG or WebP picture.") from None
+        *most, last = formats
+        problem = f"Not a {', '.join(most)} or {last} picture."
+        raise Refused("invalid_image", problem) from None
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         problem = f"At most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side."
         raise Refused("image_too_large", problem)

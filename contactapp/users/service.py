@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,6 +145,12 @@ def find_credentials(login: str) -> Credentials | None:
 def read_owner(user_id: int) -> Owner | None:
     """An account, or None where there is none."""
     return _opened(lane().one(_OWNER_READ, (user_id,)))
+
+
+def today_of(user_id: int) -> date:
+    """Which day it is for somebody, by the time zone of their profile."""
+    owner = read_owner(user_id)
+    return clock.today(owner.profile.get("timezone") if owner else None)
 
 
 def lock_owner(user_id: int) -> Owner:

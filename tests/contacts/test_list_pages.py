@@ -34,7 +34,7 @@ def walk(person, path, before_next=lambda page: None):
         link, cursor = answer.headers.get("Link"), answer.json["next_cursor"]
         assert (link is None) == (cursor is None)
         assert link is None or f"cursor={cursor}" in link
-        path = link and re.fullmatch(r'<(/api/v1/contacts\?[^>]+)>; rel="next"', link)[1]
+        path = link and re.fullmatch(r'<(/api/v1/contacts[^?>]*\?[^>]+)>; rel="next"', link)[1]
         before_next(answer.json)
     return pages
 

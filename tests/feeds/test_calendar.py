@@ -8,7 +8,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactapp.feeds.calendar import Birthday, birthday_calendar, day_of
+from contactapp.contacts.birthdays import day_of
+from contactapp.feeds.calendar import Birthday, birthday_calendar
 from tests.feeds.conftest import name_of, read
 
 CHANGED = 1_763_717_400_123  # 2025-11-21T09:30:00.123Z

@@ -10,19 +10,13 @@ from tests.support.cast import PASSWORD, Person, refused
 
 PAGED = {"limit", "skip", "offset", "cursor"}
 HISTORY, NOTES, VERSIONS = "/contacts/1/history", "/contacts/1/notes", "/notes/1/history"
+BIRTHDAYS = "/contacts/birthdays?days=366"
 LISTS = (
-    *("/contacts", "/contacts/search?q=grace", HISTORY, "/notes", NOTES, VERSIONS),
+    *("/contacts", "/contacts/search?q=grace", BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
     *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
 )
-FALLING = (
-    HISTORY,
-    "/notes",
-    NOTES,
-    VERSIONS,
-    "/auth/sessions",
-    "/auth/api-tokens",
-    "/audit",
-)  # the newest first
+# The newest first.
+FALLING = (HISTORY, "/notes", NOTES, VERSIONS, "/auth/sessions", "/auth/api-tokens", "/audit")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +25,7 @@ def boss(engine, new_app):
     app = new_app(engine)
     person = Person(app, "boss", "admin")
     for number in range(4):
-        person.contact(first_name="Grace", last_name=f"Number {number}")
+        person.contact(first_name="Grace", last_name=f"Number {number}", birthday="--12-09")
         person.post("/contacts/1/notes", json={"body": f"Number {number}"})
         person.patch("/notes/1", json={"body": f"Change {number}"})
         person.patch("/contacts/1", json={"nickname": f"Change {number}"})
@@ -154,7 +148,7 @@ GROWS = {"/audit": 10}
 
 def grow(boss):
     """Something more in every list."""
-    boss.contact(first_name="Grace")
+    boss.contact(first_name="Grace", birthday="--12-09")
     boss.post("/contacts/1/notes", json={"body": "one more"})
     boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
