@@ -88,7 +88,7 @@ def create_contact(sent: dict[str, Any]) -> Response:
 @scoped("contacts")
 def get_contact(contact_id: int) -> Response:
     """Show a contact"""
-    version, card = service.read_card(actor(), contact_id)
+    version, card = service.read_card(actor().book, contact_id)
     return conditional(version_tag(version), lambda: orjson.dumps(shown(contact_id, card)))
 
 
