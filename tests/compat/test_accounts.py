@@ -137,7 +137,9 @@ def test_a_pages_form_works_wherever_the_server_is_mounted(app, client, alice, p
     assert f'value="{token}"' in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     action = page.text.partition('action="')[2].partition('"')[0]
-    target = urljoin(f"{base}{path}{end}?token={token}", action).removeprefix(base).rstrip("?")
+    target = urljoin(f"{base}{path}{end}?token={token}", action)
+    assert target.startswith(f"{base}/")
+    target = target.removeprefix(base).rstrip("?")
     fields = {"token": token, "password": "an entirely different phrase"}
     answer = client.post(target, data=fields, base_url=base)
     assert answer.status_code == 200, answer.text
