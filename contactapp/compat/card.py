@@ -92,7 +92,7 @@ def _edited_name(
     """First and last name, where `name` is what was edited: not where they were too, and not where
     it is what the contact is called without it."""
     parts = [part for part in _NAME if part in sent]
-    if "name" not in sent or any(sent[part] != card.get(part) for part in parts):
+    if "name" not in sent or any(sent[part] not in {None, card.get(part)} for part in parts):
         return {}
     name = sent["name"]
     if name is None:

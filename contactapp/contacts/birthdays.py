@@ -66,7 +66,7 @@ def coming(born: Iterable[tuple[int, Day]], first: date, days: int) -> list[Comi
         birthday = when.get((month, day))
         if birthday is not None:
             found.append(Coming(birthday, id_, _turns(year, birthday)))
-    return sorted(found, key=lambda one: one.place)
+    return sorted(found)  # no two have the same id
 
 
 def _birthdays_on(today: date) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,311 @@
+"""The contacts of the earlier systems: their shape, their lists, and what is refused."""
+
+import re
+
+import pytest
+
+from contactapp.compat import contacts
+from contactapp.compat.schemas import MOST
+from tests.changes.test_change_log import log_of
+from tests.compat.conftest import ORIGIN
+from tests.compat.frontend import UNION
+from tests.support.books import fill, opened
+from tests.support.cast import Cast
+from tests.support.stored import book_state, set_user
+
+PLACES = ["/contacts", "/api/contacts"]
+LISTS = [*PLACES, "/contacts/search?query=grace", "/contacts/birthdays"]
+WRITES = {
+    ("POST", ""): ({"name": "Ada King"}, "create", "first_name last_name"),
+    ("PUT", "/1"): ({"name": "Ada King"}, "update", "first_name last_name"),
+    ("PATCH", "/1"): ({"custom_fields": {"a": 1}}, "update", "custom_fields"),
+    ("DELETE", "/1"): (None, "delete", "first_name"),
+}
+
+
+def ask(person, method, path, headers=(), **kwargs):
+    bearer = {"Authorization": f"Bearer {person.access}"}
+    client = person.app.test_client()
+    return client.open(path, method=method, headers={**bearer, **dict(headers)}, **kwargs)
+
+
+def told(answer, status, code):
+    """Assert that an answer is this error, told as these systems do, and return it."""
+    assert (answer.status_code, answer.mimetype) == (status, "application/json"), answer.text
+    body = answer.json
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["detail"] == body["message"]
+    assert body["title"]
+    return body
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_contact_has_the_one_shape_everywhere(alice, place):
+    made = alice.contact(
+        prefix="Dr", first_name="Grace", last_name="Hopper", phone="112", additional_info="x",
+        custom_fields={"a": 1}, company="Navy", title="Admiral", email="g@example.com",
+        birthday="--12-09",
+    )  # fmt: skip
+    expected = {
+        "id": made["id"],
+        "name": "Dr Grace Hopper",
+        "first_name": "Grace",
+        "last_name": "Hopper",
+        "phone": "112",
+        "phone_number": "112",
+        "email": "g@example.com",
+        "birthday": "--12-09",
+        "additional_info": "x",
+        "custom_fields": {"a": 1},
+        "company": "Navy",
+        "title": "Admiral",
+    }
+    one = f"{place}/{made['id']}"
+    assert expected.keys() == UNION
+    assert ask(alice, "GET", place).json == [expected]
+    assert ask(alice, "GET", one).json == expected
+    assert ask(alice, "PUT", one, json=expected).json == expected
+    assert alice.get(f"/contacts/{made['id']}").json == made  # nothing was changed by that
+    new = ask(alice, "POST", place, json=expected)
+    assert new.json == {**expected, "id": new.json["id"], "name": "Grace Hopper"}
+    assert new.headers["Location"] == f"{place}/{new.json['id']}"
+    gone = ask(alice, "DELETE", one).json
+    assert gone == {**expected, "message": gone["message"]}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_leaves_one_row_in_the_log(alice, place, write):
+    alice.contact(first_name="Grace")
+    (method, end), (body, op, fields) = write, WRITES[write]
+    path = place + end.replace("1", str(alice.get("/contacts").json["items"][0]["id"]))
+    assert ask(alice, method, path, json=body).status_code in {200, 201}
+    *before, row = log_of(alice)
+    assert len(before) == 1
+    assert (row["op"], row["changed_fields"]) == (op, fields)
+    state = book_state(alice)
+    if method in {"PUT", "PATCH"}:
+        assert ask(alice, method, path, json=body).status_code == 200
+    assert ask(alice, method, path + "?book=1", json={"email": "x"}).status_code in {404, 422, 200}
+    assert method == "DELETE" or book_state(alice) == state
+
+
+def test_every_write_of_contacts_is_swept(app):
+    rules = {
+        (method, re.sub("<.*>", "1", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if rule.rule.startswith(tuple(PLACES))
+    }
+    assert rules == {(method, place + end) for method, end in WRITES for place in PLACES}
+
+
+# AZ-1, AZ-2
+@pytest.mark.parametrize("place", PLACES)
+def test_a_foreign_contact_is_as_if_it_were_not_there(cast, place):
+    made, state = cast.alice.contact(first_name="Zaphod-marker"), book_state(cast.alice)
+    for person in (cast.bob, cast.carol, cast.eve, cast.admin):
+        for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE"):
+            kwargs = {
+                "json": {"name": "Mallory"} if method in {"PUT", "PATCH"} else None,
+                "headers": {"X-Request-ID": "the-same"},
+            }
+            query = f"?book={cast.alice.book_id}"
+            foreign = ask(person, method, f"{place}/{made['id']}{query}", **kwargs)
+            absent = ask(person, method, f"{place}/{2**52}{query}", **kwargs)
+            assert foreign.status_code == absent.status_code == 404
+            assert foreign.data == absent.data
+            assert "marker" not in foreign.text
+        assert ask(person, "GET", f"{place}?book={cast.alice.book_id}").json == []
+    assert book_state(cast.alice) == state
+
+
+# CC-2
+@pytest.mark.parametrize("place", PLACES)
+def test_at_the_limit_it_is_400_here_and_403_in_the_api(alice, place):
+    set_user(alice.app, alice.id, contact_limit=1)
+    assert ask(alice, "POST", place, json={"name": "Ada"}).status_code == 201
+    body = told(ask(alice, "POST", place, json={"name": "Grace"}), 400, "contact_limit_reached")
+    assert (body["limit"], body["used"]) == (1, 1)
+    assert alice.post("/contacts", json={"first_name": "Grace"}).status_code == 403
+
+
+# AZ-4
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_but_a_contact_is_set(alice, place):
+    made = alice.contact(first_name="Ada")
+    body = {"id": 9, "user_id": 9, "owner_id": 9, "book_id": 9, "version": 9, "is_admin": True,
+            "created_at": "2020-01-01T00:00:00Z", "deleted_at": 1, "uid": "x"}  # fmt: skip
+    assert ask(alice, "PUT", f"{place}/{made['id']}", json=body).status_code == 200
+    assert alice.get(f"/contacts/{made['id']}").json == made
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_if_match_changes_the_version_that_was_seen_and_no_other(alice, place):
+    one = f"{place}/{alice.contact(first_name='Ada')['id']}"
+    tag = ask(alice, "GET", one).headers["ETag"]
+    assert ask(alice, "GET", one, {"If-None-Match": tag}).status_code == 304
+    assert ask(alice, "PUT", one, {"If-Match": tag}, json={"name": "B"}).status_code == 200
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = ask(alice, method, one, {"If-Match": tag}, json={"name": "C"})
+        told(answer, 412, "version_mismatch")
+    now = ask(alice, "GET", one)
+    assert now.json["name"] == "B"
+    assert ask(alice, "DELETE", one, {"If-Match": now.headers["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_is_tagged(alice, path):
+    alice.contact(first_name="Grace", birthday="--02-29")
+    tag = ask(alice, "GET", path).headers["ETag"]
+    assert ask(alice, "GET", path, {"If-None-Match": tag}).status_code == 304
+    alice.contact(first_name="Grace")
+    again = ask(alice, "GET", path, {"If-None-Match": tag})
+    assert (again.status_code, again.headers["ETag"] == tag) == (200, False)
+
+
+def walk(person, path):
+    """What the pages hold, following the Link header."""
+    found = []
+    while path:
+        answer = ask(person, "GET", path)
+        assert answer.status_code == 200, answer.text
+        found.append([contact["id"] for contact in answer.json])
+        link = answer.headers.get("Link")
+        path = link and re.fullmatch('<(.*)>; rel="next"', link)[1]
+    return found
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/api/contacts/", "/contacts/search?q=a"])
+def test_all_contacts_come_and_a_link_leads_to_what_one_answer_cannot_hold(
+    alice, path, monkeypatch
+):
+    assert MOST == 1000
+    set_user(alice.app, alice.id, contact_limit=0)
+    fill(alice.app, alice.book_id, 1203)
+    whole = [contact["id"] for contact in alice.get("/contacts?limit=500").json["items"]]
+    pages = walk(alice, path)
+    assert [len(page) for page in pages][:-1] == [1000]
+    if "search" not in path:
+        assert len(pages[1]) == 203
+        assert pages[0][:500] == whole
+        mark = f"{path}?"
+        assert [len(page) for page in walk(alice, f"{mark}limit=5000")] == [1000, 203]
+        assert walk(alice, f"{mark}skip=1&limit=601") == [
+            (pages[0] + pages[1])[1:602],
+            (pages[0] + pages[1])[602:],
+        ]
+        assert walk(alice, f"{mark}skip=5000") == [[]]
+    assert opened(alice, lambda: walk(alice, path))[0] == 0
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/contacts/search?q=a", "/contacts/birthdays"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=a", "skip=-1", "limit=1e3", "skip=٣"])
+def test_a_wrong_number_is_422(alice, path, query):
+    query = query.replace("٣", "%D9%A3")
+    mark = "&" if "?" in path else "?"
+    told(ask(alice, "GET", f"{path}{mark}{query}"), 422, "invalid_fields")
+
+
+def test_what_a_query_has_besides_is_ignored(alice):
+    made = alice.contact(first_name="Ada")["id"]
+    for path in ("/contacts?sort=x&book=7", "/contacts/search?q=ada&page=2", f"/contacts/{made}?a"):
+        assert ask(alice, "GET", path).status_code == 200, path
+
+
+def test_a_secret_in_a_query_is_refused(alice):
+    for path in ("/contacts?password=x", "/api/contacts?a&current_password="):
+        told(ask(alice, "GET", path), 400, "unknown_parameter")
+
+
+def test_two_different_searches_at_once_are_422(alice):
+    answer = ask(alice, "GET", "/contacts/search?q=a&query=b")
+    told(answer, 422, "invalid_fields")
+
+
+# IV-1, IV-3
+@pytest.mark.parametrize(
+    ("kwargs", "status", "code"),
+    [
+        ({"data": b"{", "content_type": "application/json"}, 400, "malformed_body"),
+        ({"data": b'{"a":1,"a":2}', "content_type": "application/json"}, 400, "malformed_body"),
+        ({"json": []}, 400, "malformed_body"),
+        ({"json": {"name": "a\x00"}}, 422, "invalid_fields"),
+        ({"json": {"name": 7}}, 422, "invalid_fields"),
+        ({"json": {}}, 422, "invalid_fields"),
+        ({"json": {"name": "x" * 101}}, 422, "invalid_fields"),
+        ({"data": {"name": "Ada"}}, 415, "unsupported_media_type"),
+        ({"data": b"{}" + b" " * 2**20, "content_type": "application/json"}, 413, "body_too_large"),
+    ],
+)
+def test_a_bad_body_is_told_as_these_systems_do(alice, kwargs, status, code):
+    state = book_state(alice)
+    for place in PLACES:
+        told(ask(alice, "POST", place, **kwargs), status, code)
+    assert book_state(alice) == state
+
+
+@pytest.mark.parametrize("number", ["0", "007", "-1", "1e3", "٣", str(2**63), "x", "1/notes"])
+def test_what_is_no_id_is_404(alice, number):
+    for place in PLACES:
+        told(ask(alice, "GET", f"{place}/{number}"), 404, "not_found")
+
+
+def test_a_method_that_is_not_there_is_405(alice):
+    answer = ask(alice, "DELETE", "/contacts")
+    told(answer, 405, "method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_birthdays_take_other_days_too(alice):
+    alice.contact(first_name="Ada", birthday="1815-12-10")
+    path = "/contacts/birthdays?date=2026-12-01"
+    assert ask(alice, "GET", path).json == []
+    assert [one["name"] for one in ask(alice, "GET", f"{path}&days=9").json] == ["Ada"]
+
+
+@pytest.mark.parametrize("path", [*LISTS, "/contacts/1", "/register", "/token", "/auth/token"])
+def test_a_frontend_elsewhere_may_ask_if_it_is_listed(path, app_with_cors):
+    client = app_with_cors.test_client()
+    for origin, allowed in ((ORIGIN, ORIGIN), ("https://evil.test", None)):
+        answer = client.options(path, headers={"Origin": origin})
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+        methods = answer.headers.get("Access-Control-Allow-Methods")
+        assert methods == (answer.headers["Allow"] if allowed else None)
+
+
+@pytest.fixture(scope="module")
+def app_with_cors(new_app):
+    return new_app("sqlite", CORS_ORIGINS=ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("systems", "there", "gone"),
+    [
+        ("contacts-app", ["/contacts", "/api/contacts", "/api/users/info"], ["/register", "/auth"]),
+        ("contacts-api", ["/contacts", "/register", "/token"], ["/api/contacts", "/auth/token"]),
+        ("profiles", ["/contacts", "/auth/token"], ["/token", "/api/users/info"]),
+        ("key-values", [], ["/contacts", "/token", "/auth/token", "/api/contacts"]),
+    ],
+)
+def test_the_contacts_are_there_with_each_system_that_had_them(new_app, systems, there, gone):
+    app = new_app("sqlite", COMPAT=systems)
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
+    assert rules >= set(there)
+    assert not rules & set(gone)
+
+
+def test_the_document_of_the_api_does_not_have_them(app):
+    paths = app.test_client().get("/openapi.json").json["paths"]
+    assert paths
+    assert all(path.startswith("/api/v1/") for path in paths)
+    assert any(rule.endpoint.startswith(f"{contacts.name}.") for rule in app.url_map.iter_rules())
+
+
+def test_a_name_that_is_too_long_changes_nothing(app):
+    alice = Cast(app).alice
+    one = f"/contacts/{alice.contact(first_name='Ada')['id']}"
+    body = {"name": f"{'x' * 101} y"}
+    answer = ask(alice, "PUT", one, json=body)
+    assert told(answer, 422, "invalid_fields")["message"].startswith("name: ")
+    assert ask(alice, "GET", one).json["name"] == "Ada"
