@@ -142,9 +142,10 @@ def _page(actor: Actor, told: Told, query: dict[str, Any]) -> Page:
 
 
 def _streams(actor: Actor) -> list[tuple[str, Book]]:
-    """The book and, with one's own, one's data, each by its name in Told."""
+    """The book and, with one's own, one's data, each by its name in Told; data only for
+    who came in with what may read them."""
     found = [("book", actor.book)]
-    if actor.book.owner_id == actor.user_id:
+    if actor.book.owner_id == actor.user_id and actor.may("data:read"):
         row = lane().one(_DATA, (actor.user_id,))
         if row is None:  # the account was erased since the actor was let in
             raise NotFound()

@@ -165,6 +165,18 @@ def test_a_missing_scope_is_named(cast, method, path, scope):
 
 
 # AZ-1
+def test_changes_of_data_are_told_to_who_may_read_data(alice):
+    alice.contact()
+    assert alice.put("/data/key", json={"value": "a secret"}).status_code == 201
+    for scopes, types in (
+        (["contacts:read"], ["contact"]),
+        (["contacts:read", "data:read"], ["contact", "data"]),
+    ):
+        answer = Program(alice.app, made(alice, *scopes)).ask("GET", "/changes")
+        assert [item["type"] for item in answer.json["items"]] == types
+
+
+# AZ-1
 @pytest.mark.parametrize(
     ("method", "path"),
     [
