@@ -5,11 +5,9 @@ import re
 import pytest
 
 from contactapp.compat import contacts
-from contactapp.compat.schemas import MOST
 from tests.changes.test_change_log import log_of
 from tests.compat.conftest import ORIGIN
 from tests.compat.frontend import UNION
-from tests.support.books import fill, opened
 from tests.support.cast import Cast
 from tests.support.stored import book_state, set_user
 
@@ -152,51 +150,6 @@ def test_if_match_changes_the_version_that_was_seen_and_no_other(alice, place):
     now = ask(alice, "GET", one)
     assert now.json["name"] == "B"
     assert ask(alice, "DELETE", one, {"If-Match": now.headers["ETag"]}).status_code == 200
-
-
-@pytest.mark.parametrize("path", LISTS)
-def test_a_list_is_tagged(alice, path):
-    alice.contact(first_name="Grace", birthday="--02-29")
-    tag = ask(alice, "GET", path).headers["ETag"]
-    assert ask(alice, "GET", path, {"If-None-Match": tag}).status_code == 304
-    alice.contact(first_name="Grace")
-    again = ask(alice, "GET", path, {"If-None-Match": tag})
-    assert (again.status_code, again.headers["ETag"] == tag) == (200, False)
-
-
-def walk(person, path):
-    """What the pages hold, following the Link header."""
-    found = []
-    while path:
-        answer = ask(person, "GET", path)
-        assert answer.status_code == 200, answer.text
-        found.append([contact["id"] for contact in answer.json])
-        link = answer.headers.get("Link")
-        path = link and re.fullmatch('<(.*)>; rel="next"', link)[1]
-    return found
-
-
-@pytest.mark.parametrize("path", ["/contacts", "/api/contacts/", "/contacts/search?q=a"])
-def test_all_contacts_come_and_a_link_leads_to_what_one_answer_cannot_hold(
-    alice, path, monkeypatch
-):
-    assert MOST == 1000
-    set_user(alice.app, alice.id, contact_limit=0)
-    fill(alice.app, alice.book_id, 1203)
-    whole = [contact["id"] for contact in alice.get("/contacts?limit=500").json["items"]]
-    pages = walk(alice, path)
-    assert [len(page) for page in pages][:-1] == [1000]
-    if "search" not in path:
-        assert len(pages[1]) == 203
-        assert pages[0][:500] == whole
-        mark = f"{path}?"
-        assert [len(page) for page in walk(alice, f"{mark}limit=5000")] == [1000, 203]
-        assert walk(alice, f"{mark}skip=1&limit=601") == [
-            (pages[0] + pages[1])[1:602],
-            (pages[0] + pages[1])[602:],
-        ]
-        assert walk(alice, f"{mark}skip=5000") == [[]]
-    assert opened(alice, lambda: walk(alice, path))[0] == 0
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/contacts/search?q=a", "/contacts/birthdays"])
