@@ -25,7 +25,7 @@ def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None
     """An answer of ready-made JSON bytes. The headers are our own, so they go out by the envelope:
     having werkzeug check each of them costs as much as finding the page."""
     if headers:
-        _add(headers)
+        also_say(headers)
     return Response(body, status, content_type=JSON)
 
 
@@ -57,7 +57,7 @@ def not_modified(etag: str, *, star: bool) -> Response | None:
         return None
     if etag not in _WEAK.sub("", offered).split(",") and not (star and offered.strip() == "*"):
         return None
-    _add({"ETag": etag})
+    also_say({"ETag": etag})
     response = Response(status=304)
     del response.headers["Content-Type"]
     return response
@@ -65,15 +65,11 @@ def not_modified(etag: str, *, star: bool) -> Response | None:
 
 def come_back_after(seconds: int) -> None:
     """Send Retry-After with the answer of this request, be it 200 or 304."""
-    _add({"Retry-After": str(seconds)})
+    also_say({"Retry-After": str(seconds)})
 
 
 def also_say(headers: dict[str, str]) -> None:
-    """Send headers with the answer of this request, whatever it is."""
-    _add(headers)
-
-
-def _add(headers: dict[str, str]) -> None:
+    """Send headers with the answer of this request, be it a problem."""
     request.environ["contactapp.headers"].extend(headers.items())
 
 

@@ -110,7 +110,7 @@ SETTINGS = (
     Setting("ALLOWED_HOSTS", "", values.host_names,
             "names that requests may be for besides BASE_URL's and this machine's own"),
     Setting("CHANGE_RETENTION_DAYS", "0", values.whole_number(0, 36_500),
-            "changes of address books older than this are deleted, once a day; 0 keeps all"),
+            "changes of books and data older than this are deleted, once a day; 0 keeps all"),
     Setting("COMPAT", ",".join(values.SYSTEMS), values.systems,
             "earlier systems whose own routes answer too; empty for none"),
     Setting("VIEW_CACHE_MB", "256", values.whole_number(1, 2**20),

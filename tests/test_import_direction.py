@@ -92,6 +92,7 @@ MEETINGS = {
     ("changes.routes", "auth.guard"): "who waited for changes is let in anew before they are told",
     ("contacts.routes", "changes.schemas"): "the history of anything has one shape",
     ("notes.routes", "changes.schemas"): "that of a note too",
+    ("data.routes", "changes.schemas"): "and of an entry of data",
     ("auth.erasure", "audit.retention"): "erasing lets a stream go as a purge does",
     ("auth.erasure", "audit.checkpoints"): "and takes its checkpoints away with it",
     ("auth.export", "audit.trail"): "an export shows events as the trail does",

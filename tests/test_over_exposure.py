@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
 from contactapp.contacts.models import Contact
+from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
 from contactapp.notes.models import Note
@@ -20,7 +21,7 @@ from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, User)
+TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -133,7 +134,21 @@ def tour_of_contacts(alice):
     yield "get", f"{one}/history", alice.get(f"{path}/history")
     yield "post", f"{one}/revert", alice.post(f"{path}/revert", json={"version": 1})
     yield "delete", one, alice.delete(path)
+    yield from tour_of_data(alice)
     yield "get", "/changes", alice.get("/changes")
+
+
+def tour_of_data(alice):
+    one, value = "/data/{key}", {"a": [1, None, "text"], "b": {}}
+    yield "post", "/data", alice.post("/data", json={"key": "a/b", "value": value, "ttl": 60})
+    for query in ("", "?prefix=a&limit=1", "?fields=key,value"):
+        yield "get", "/data", alice.get(f"/data{query}")
+    yield "get", one, alice.get("/data/a/b")
+    yield "put", one, alice.put("/data/a/b", json={"value": value})
+    yield "patch", one, alice.patch("/data/a/b", json={"value": {"a": None}})
+    yield "get", "/data-history/{key}", alice.get("/data-history/a/b")
+    yield "delete", one, alice.delete("/data/a/b")
+    yield "post", f"{one}/increment", alice.post("/data/n/increment", json={})
 
 
 def tour_of_notes(alice, contact_id):

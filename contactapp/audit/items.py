@@ -64,10 +64,10 @@ def shown_event(
 
 
 class BookChanges(NamedTuple):
-    """How the changes of a book are shown."""
+    """How the changes of a book are shown, or without one those of its owner's data."""
 
     owner_id: int
-    book_id: int
+    book_id: int | None
     stream_id: int
     key_id: int
     floor: int
@@ -95,7 +95,7 @@ class BookChanges(NamedTuple):
                 log.warning("change %d of stream %d does not open", seq, self.stream_id)
         return {
             "id": seq,
-            "source": "book",
+            "source": "data" if self.book_id is None else "book",
             "at": clock.rfc3339(at),
             "kind": kind_of(entity, op),
             "user_id": self.owner_id,

@@ -34,7 +34,7 @@ EVENT_KINDS = {
     "book_shared": "on the command line",
     "book_unshared": "on the command line",
 }
-# What a change of a book is called, by its entity and op.
+# What a change of a book, or of key-value data, is called, by its entity and op.
 CHANGE_KINDS = {
     "contact_created": ("contact", "create"),
     "contact_updated": ("contact", "update"),
@@ -43,6 +43,9 @@ CHANGE_KINDS = {
     "note_updated": ("note", "update"),
     "note_deleted": ("note", "delete"),
     "note_processed": ("note", "process"),
+    "data_created": ("data", "create"),
+    "data_updated": ("data", "update"),
+    "data_deleted": ("data", "delete"),
 }
 KINDS = (*EVENT_KINDS, *CHANGE_KINDS)
 ENTITIES = tuple(dict.fromkeys(entity for entity, _ in CHANGE_KINDS.values()))

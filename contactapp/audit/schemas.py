@@ -39,15 +39,16 @@ class Asked(Paging):
 
 class Event(Schema):
     """Something done to or with an account (`source` is `account`), or a change of one of its books
-    (`book`). `id` is a number of its own in each: with `source` and `book_id` it is unique."""
+    (`book`) or of its key-value data (`data`). `id` is a number of its own in each: with `source`
+    and `book_id` it is unique."""
 
     id = fields.Integer(required=True)
-    source = fields.String(required=True, validate=validate.OneOf(("account", "book")))
+    source = fields.String(required=True, validate=validate.OneOf(("account", "book", "data")))
     at = fields.DateTime(required=True)
     kind = fields.String(
         required=True,
         validate=validate.OneOf(KINDS),
-        metadata={"description": f"{_MEANINGS}. Of books: {_CHANGES}."},
+        metadata={"description": f"{_MEANINGS}. Of books and data: {_CHANGES}."},
     )
     user_id = fields.Integer(
         required=True, allow_none=True, metadata={"description": "Whose account or book."}

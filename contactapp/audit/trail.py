@@ -1,9 +1,9 @@
-"""The trail of an account: its events, and the changes of the books that it owns.
+"""The trail of an account: its events, and the changes of the books that it owns and of its data.
 
 An admin sees the events of all accounts; of changes only those of books they own themselves: what
 people write in their address books is not an admin's business.
 
-Each source is in its own strict order, the newest first: events by id, a book's changes by seq.
+Each source is in its own strict order, the newest first: events by id, a stream's changes by seq.
 Clocks jump, so a time only decides which source has the next turn, and never the order within one;
 a cursor holds how far each source was shown, so that nothing is skipped or comes twice.
 """
@@ -29,6 +29,10 @@ _NEWEST = 2**62  # a number after all
 _BOOKS = Sql(
     "SELECT b.id, b.stream_id, b.key_id, s.floor FROM book b JOIN stream s ON s.id = b.stream_id "
     "WHERE b.owner_id = ? ORDER BY b.id"
+)
+_DATA = Sql(
+    "SELECT NULL, u.stream_id, u.key_id, s.floor FROM users u "
+    "JOIN stream s ON s.id = u.stream_id WHERE u.id = ?"
 )
 # A filter that is not asked for is an empty text, so that there are few statements to prepare.
 _ASKED = "(? = '' OR ? LIKE '%,' || {} || ',%') AND (? = '' OR {}.request_id = ?)"
@@ -155,14 +159,28 @@ def _sources(actor: Actor, query: dict[str, Any]) -> list[_Source]:
         else:
             own = (actor.user_id, *asked)
             found.append(_Source("account", _OWN_EVENTS, own, shown_event))
-    if kinds & CHANGE_KINDS.keys():
-        deeds = (" ".join(CHANGE_KINDS[kind]) for kind in kinds & CHANGE_KINDS.keys())
-        named = _among(deeds if "kind" in query else ())
+    deeds = [CHANGE_KINDS[kind] for kind in kinds & CHANGE_KINDS.keys()]
+    streams = _streams(actor, {entity for entity, _ in deeds}, query)
+    if streams:
+        named = _among(map(" ".join, deeds) if "kind" in query else ())
         one = tuple(query[name] for name in ("entity", "entity_id") if name in query)
         sql = (_CHANGES, _CHANGES_OF_KIND, _CHANGES_OF_ONE)[len(one)]
-        for book in lane().all(_BOOKS, (actor.user_id,)):
-            asked = (book[1], book[3], named, named, request_id, request_id, *one)
-            found.append(_Source(str(book[0]), sql, asked, BookChanges(actor.user_id, *book).shown))
+        for of in streams:
+            asked = (of[1], of[3], named, named, request_id, request_id, *one)
+            name = "data" if of[0] is None else str(of[0])
+            found.append(_Source(name, sql, asked, BookChanges(actor.user_id, *of).shown))
+    return found
+
+
+def _streams(actor: Actor, entities: set[str], query: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """BookChanges, without the owner, of what may have changes of these entities."""
+    if "entity" in query:
+        entities = entities & {query["entity"]}
+    found: list[tuple[Any, ...]] = []
+    if entities - {"data"}:
+        found += lane().all(_BOOKS, (actor.user_id,))
+    if "data" in entities:
+        found += lane().all(_DATA, (actor.user_id,))
     return found
 
 

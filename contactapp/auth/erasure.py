@@ -38,6 +38,9 @@ _SOME_NOTES = Sql("DELETE FROM note WHERE id IN (SELECT id FROM note WHERE book_
 _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
+_SOME_DATA = Sql(
+    "DELETE FROM data_entry WHERE id IN (SELECT id FROM data_entry WHERE user_id = ? LIMIT ?)"
+)
 # The append-only trigger lets go of what is at or below the floor.
 _SOME_CHANGES = Sql(
     "DELETE FROM change WHERE stream_id = ? AND seq IN "
@@ -45,7 +48,7 @@ _SOME_CHANGES = Sql(
 )
 _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
-    for table in ("session", "link", "known_place", "feed", "job", "book_member")
+    for table in ("session", "link", "known_place", "feed", "job", "book_member", "data_entry")
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
@@ -100,6 +103,8 @@ def erase(job: Job) -> Effect | None:
         for sql in (_SOME_NOTES, _SOME_CONTACTS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
+    while _remove(_SOME_DATA, (user_id, _BATCH)):
+        renew(job)
     for stream_id in streams:
         retention.raise_floor(stream_id)
         while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):

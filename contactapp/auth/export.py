@@ -13,6 +13,7 @@ from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts
+from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
 from ..notes.service import export_notes
@@ -26,7 +27,8 @@ _README = b"""Everything that contactapp knows about this account.
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
 notes.json     every note about them, deleted ones with deleted_at
-changes.json   what was changed in the address book, before and after
+data.json      its key-value data
+changes.json   what was changed in the address book and in the data, before and after
 sessions.json  where it is signed in
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
@@ -84,6 +86,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
+            ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),
             ("audit.json", trail.own_events(actor.user_id)),
         ):

@@ -37,10 +37,12 @@ class ChangesQuery(BookQuery):
 
 
 class Change(Schema):
-    """What happened to something in the book. `data`: its fields after that; null where it was
-    deleted, or they have been erased."""
+    """What happened to something in the book, or in one's data. `data`: its fields after that; null
+    where it was deleted, or they have been erased. `key`: of data only."""
 
-    seq = fields.Integer(required=True, metadata={"description": "Its number in the book."})
+    seq = fields.Integer(
+        required=True, metadata={"description": "Its number in the book, or in the data."}
+    )
     type = fields.String(required=True, validate=validate.OneOf(ENTITIES))
     op = fields.String(required=True, validate=validate.OneOf(tuple(SHOWN.values())))
     id = fields.Integer(required=True)
@@ -50,11 +52,13 @@ class Change(Schema):
     actor_id = fields.Integer(required=True, allow_none=True)
     request_id = fields.String(required=True)
     data = fields.Dict(keys=fields.String(), required=True, allow_none=True)
+    key = fields.String(allow_none=True)
 
 
 class ChangeFeed(Schema):
-    """Changes in the order in which they were made. `next_cursor` is always there: keep it, and ask
-    again with `since`; at once with `has_more`, though there may be no items in this answer."""
+    """Changes in the order in which they were made, of one's own book together with those of one's
+    data. `next_cursor` is always there: keep it, and ask again with `since`; at once with
+    `has_more`, though there may be no items in this answer."""
 
     items = fields.List(fields.Nested(Change), required=True)
     next_cursor = fields.String(required=True)

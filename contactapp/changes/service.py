@@ -40,8 +40,10 @@ _ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
 _EXPORTED_AT_ONCE = 500
 _EXPORTED = Sql(
     f"SELECT b.id, b.key_id, k.stream_id, k.seq, k.at, {', '.join(f'k.{n}' for n in _ABOUT)}, "  # noqa: S608
-    "k.changed_fields, k.sealed FROM book b JOIN change k ON k.stream_id = b.stream_id "
-    "WHERE b.owner_id = ? AND (k.stream_id, k.seq) > (?, ?) ORDER BY k.stream_id, k.seq LIMIT ?"
+    "k.changed_fields, k.sealed FROM (SELECT id, key_id, stream_id FROM book WHERE owner_id = ? "
+    "UNION ALL SELECT NULL, key_id, stream_id FROM users WHERE id = ?) b "
+    "JOIN change k ON k.stream_id = b.stream_id "
+    "WHERE (k.stream_id, k.seq) > (?, ?) ORDER BY k.stream_id, k.seq LIMIT ?"
 )
 # Of one object. What a job adds to a version ("process") is no version of its own.
 _VERSIONS = "FROM change WHERE stream_id = ? AND entity = ? AND entity_id = ? AND op <> 'process'"
@@ -189,9 +191,10 @@ def opened(
 
 
 def export_changes(owner_id: int) -> Iterator[dict[str, Any]]:
-    """Every change of the books that a user owns, in their order; a few hundred at a time."""
+    """Every change of the books that a user owns and, without a book, of their data, in their
+    order; a few hundred at a time."""
     last = (0, 0)
-    while rows := lane().all(_EXPORTED, (owner_id, *last, _EXPORTED_AT_ONCE)):
+    while rows := lane().all(_EXPORTED, (owner_id, owner_id, *last, _EXPORTED_AT_ONCE)):
         for book_id, key_id, stream_id, seq, at, *about, changed, sealed in rows:
             texts = opened(keyring().cipher(key_id), stream_id, seq, sealed) or {}
             yield {

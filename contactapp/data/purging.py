@@ -12,7 +12,7 @@ from ..crypto import SealError
 from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..jobs.service import Job, renew
-from .reading import COLUMNS, opened
+from .reading import COLUMNS, data_store, opened
 from .service import remove
 
 log = logging.getLogger("contactapp")
@@ -23,12 +23,6 @@ _BATCH = 50  # entries of a transaction, whose values may have 3 MiB together
 _WITH_EXPIRED = Sql(
     "SELECT DISTINCT user_id FROM data_entry WHERE expires_at <= ? AND user_id > ? "
     "ORDER BY user_id LIMIT ?"
-)
-_STORE = Sql(
-    "SELECT 0, u.id, u.key_id, u.stream_id, s.seq, s.head, 'owner' FROM users u "
-    "JOIN stream s ON s.id = u.stream_id "
-    # An account that is being erased has its keys emptied first.
-    "JOIN key k ON k.id = u.key_id AND length(k.wrapped) > 0 WHERE u.id = ?"
 )
 _SOME = Sql(
     f"SELECT {COLUMNS} FROM data_entry e WHERE e.user_id = ? AND e.expires_at <= ? "  # noqa: S608
@@ -41,10 +35,10 @@ def purge(job: Job) -> None:
     now, last = clock.now_ms(), 0
     while users := lane().all(_WITH_EXPIRED, (now, last, _USERS)):
         for (last,) in users:
-            row = lane().one(_STORE, (last,))
-            if row is not None:
+            store = data_store(last)
+            if store is not None:
                 with suppress(NotFound):  # the account was erased since
-                    _purge_store(job, Book(*row))
+                    _purge_store(job, store)
 
 
 def _purge_store(job: Job, store: Book) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, current_app
 
 from .. import clock
 from ..actor import Actor, Book
-from ..config import settings
+from ..changes.service import history
 from ..crypto import Cipher
 from ..database import Sql, lane
 from ..errors import NotFound
@@ -41,6 +42,17 @@ _LIST = Sql(
     f"SELECT {_METAS} FROM data_entry WHERE {_RANGE} AND (expires_at IS NULL OR expires_at > ?) "
     "ORDER BY key LIMIT ? OFFSET ?) p) k ON 1 = 1 "
     "LEFT JOIN data_entry e ON e.id = k.id WHERE s.id = ? ORDER BY k.key"
+)
+_EXPORTED_AT_ONCE = 50  # which may have 3 MiB
+_EXPORTED = Sql(
+    f"SELECT {COLUMNS} FROM data_entry e WHERE e.user_id = ? AND e.key > ? "  # noqa: S608
+    "AND (e.expires_at IS NULL OR e.expires_at > ?) ORDER BY e.key LIMIT ?"
+)
+_STORE = Sql(
+    "SELECT 0, u.id, u.key_id, u.stream_id, s.seq, s.head, 'owner', s.items, s.size FROM users u "
+    "JOIN stream s ON s.id = u.stream_id "
+    # An account that is being erased has its keys emptied first.
+    "JOIN key k ON k.id = u.key_id AND length(k.wrapped) > 0 WHERE u.id = ?"
 )
 _LAST = "\U0010ffff" * 256  # above every key
 _NEXT = "\x01"  # a key with it follows directly, because none has NUL
@@ -151,14 +163,27 @@ def place(store: Book, key: str) -> tuple[object, ...]:
     return ("data_entry", "sealed", store.owner_id, key)
 
 
-def quota_headers(store: Book) -> dict[str, str]:
-    """What an answer says of the quota; nothing of what has no limit."""
-    found = {}
-    for what, used, limit in (
-        ("Entries", store.items, settings().data_max_entries),
-        ("Bytes", store.size, settings().data_max_bytes),
-    ):
-        if limit:
-            found[f"X-Data-{what}-Limit"] = str(limit)
-            found[f"X-Data-{what}-Remaining"] = str(max(0, limit - used))
-    return found
+def entry_history(actor: Actor, key: str, query: dict[str, Any]) -> Page:
+    """The versions of a live entry that are kept, the newest first; not those of an earlier one
+    under its key. Raises NotFound, or BadRequest for a cursor that is not of this list."""
+    return history(actor, "data", get_entry(actor, key).meta.id, query)
+
+
+def export_data(actor: Actor) -> Iterator[dict[str, Any]]:
+    """Every live entry of the actor's own, by key, for orjson; a few at a time."""
+    store, last = data_store(actor.user_id), ""
+    if store is None:
+        return
+    cipher = keyring().cipher(store.key_id)
+    while rows := lane().all(_EXPORTED, (store.owner_id, last, clock.now_ms(), _EXPORTED_AT_ONCE)):
+        for row in rows:
+            entry = opened(cipher, store, row)
+            yield entry.shown()
+            last = entry.meta.key
+
+
+def data_store(user_id: int) -> Book | None:
+    """A user's data store as its owner may use it, for whom the guard did not find it; None where
+    the account is gone or being erased."""
+    row = lane().one(_STORE, (user_id,))
+    return row and Book(*row)

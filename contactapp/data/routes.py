@@ -21,9 +21,11 @@ from ..answers import (
     precondition,
     version_tag,
 )
+from ..changes.schemas import HistoryPage
 from ..http import Blueprint, actor, own_data, versioned
 from ..incoming import path_text
-from ..paging import next_link
+from ..paging import answer_page, next_link
+from ..shapes import Paging
 from . import service
 from .entry import checked_key
 from .schemas import (
@@ -36,7 +38,12 @@ from .schemas import (
     NewDataEntry,
 )
 
-data = Blueprint("data", __name__, description="Key-value data of the account")
+data = Blueprint(
+    "data",
+    __name__,
+    description="Key-value data of the account. A key may hold any character but NUL, slashes too: "
+    "percent-encode it. `X-Data-Entries-Limit`, `-Remaining` and `X-Data-Bytes-…` tell the quota.",
+)
 
 
 @data.route("/data")
@@ -120,6 +127,15 @@ def delete_data_entry(key: str) -> Response:
 def increment_data_entry(fields: dict[str, Any], key: str) -> Response:
     """Add to a whole number, which begins at 0"""
     return _entry(service.increment_entry(actor(), _key(key), **fields, wanted=precondition()))
+
+
+@data.route("/data-history/<key:key>")
+@own_data
+@data.query(Paging)
+@data.response(200, HistoryPage)
+def list_data_history(query: dict[str, Any], key: str) -> Response:
+    """List the versions of an entry, the newest first"""
+    return answer_page(b"history", service.entry_history(actor(), _key(key), query))
 
 
 def in_path(key: str) -> str:

@@ -11,21 +11,23 @@ from typing import Any, NamedTuple
 from ..actor import Actor, Book
 from ..answers import Precondition
 from ..changes.service import ChangeLog
-from ..config import settings
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
-from ..errors import Conflict, Forbidden, InvalidFields, NotFound
+from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import keyring
 from ..strict_json import MAX_INTEGER
 from .entry import Entry, Meta, json_of, merged, same
+from .quota import quota_headers, take
 from .reading import (
     ONE,
+    data_store,
+    entry_history,
+    export_data,
     get_entry,
     init_app,
     list_entries,
     opened,
     place,
-    quota_headers,
     state_of_lists,
 )
 
@@ -131,7 +133,7 @@ def delete_entry(actor: Actor, key: str, versions: Versions = None) -> Book:
 
 def remove(log: ChangeLog, store: Book, entry: Entry, *, by_nobody: bool = False) -> None:
     """Delete an entry in the running transaction, give back its quota and leave its tombstone."""
-    _take(log, -1, -entry.meta.size)
+    take(log, -1, -entry.meta.size)
     lane().run(_DELETE, (store.owner_id, entry.meta.id))
     told, version = entry.told(), log.seq + 1
     log.append("data", entry.meta.id, "delete", version, told, None, by_nobody=by_nobody)
@@ -161,7 +163,7 @@ def _find(log: ChangeLog, store: Book, key: str) -> Entry | None:
 def _insert(
     log: ChangeLog, store: Book, key: str, text: bytes, sealed: bytes, expires_at: int | None
 ) -> Stored:
-    _take(log, 1, len(text))
+    take(log, 1, len(text))
     row: dict[str, Any] = {
         "key": key,
         "version": log.seq + 1,
@@ -187,7 +189,7 @@ def _store(
     """Write what changed. A write that changes nothing makes no version and no change row."""
     if expires_at == found.meta.expires_at and same(text, found.text):
         return Stored(found, False, _state(log, store))
-    _take(log, 0, len(text) - found.meta.size)
+    take(log, 0, len(text) - found.meta.size)
     meta = found.meta._replace(
         version=log.seq + 1, size=len(text), expires_at=expires_at, updated_at=log.now
     )
@@ -197,19 +199,6 @@ def _store(
     entry = Entry(meta, text)
     log.append("data", meta.id, "update", meta.version, found.told(), entry.told())
     return Stored(entry, False, _state(log, store))
-
-
-def _take(log: ChangeLog, items: int, size: int) -> None:
-    """Charge the store under its lock, which makes the quota exact; raise Forbidden beyond it. A
-    limit that was lowered keeps nobody from deleting or shortening."""
-    for what, more, used, limit in (
-        ("entries", items, log.items, settings().data_max_entries),
-        ("bytes", size, log.size, settings().data_max_bytes),
-    ):
-        if more > 0 and limit and used + more > limit:
-            detail = f"{used} of {limit} {what} are used, and this needs {more} more."
-            raise Forbidden("data_quota_exceeded", detail, what=what, limit=limit, used=used)
-    log.items, log.size = log.items + items, log.size + size
 
 
 def _state(log: ChangeLog, store: Book) -> Book:
@@ -233,7 +222,10 @@ __all__ = [
     "Stored",
     "Versions",
     "create_entry",
+    "data_store",
     "delete_entry",
+    "entry_history",
+    "export_data",
     "get_entry",
     "increment_entry",
     "init_app",

@@ -33,6 +33,8 @@ def fill(person, mark):
     gone = person.contact(first_name=f"{mark}-trash")
     person.delete(f"/contacts/{gone['id']}")
     put(person, picture())
+    person.put("/data/kept", json={"value": f"{mark}-data"})
+    person.put("/data/kept", json={"value": [f"{mark}-value"]})
     person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
@@ -57,7 +59,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed"
+    parts = "name gender first co nick note text trash agent feed data value"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -66,8 +68,11 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert contacts[0]["nickname"] == f"{MARK}-nick"
     changes = json.loads(found["changes.json"])
     told = [f"{change['op']} {change['entity']}" for change in changes]
-    assert told[:4] == ["create contact", "update contact", "create note", "update note"]
-    assert told[4:] == ["create contact", "delete contact"]
+    assert told[:2] == ["create data", "update data"]
+    assert told[2:6] == ["create contact", "update contact", "create note", "update note"]
+    assert told[6:] == ["create contact", "delete contact"]
+    [entry] = json.loads(found["data.json"])
+    assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
     [note] = json.loads(found["notes.json"])
     assert (note["body"], note["author"]) == (f"{MARK}-text", alice.id)
     assert json.loads(found["profile.json"])["email"] == alice.email
@@ -171,7 +176,7 @@ def test_nothing_is_left(leaving, method, path):
     assert count(app, emptied) == 2  # hers and her book's
     work(app)
     # And then no row.
-    for table in ("session", "link", "known_place", "book_member"):
+    for table in ("session", "link", "known_place", "book_member", "data_entry"):
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
@@ -198,13 +203,14 @@ def test_the_files_hold_nothing_that_opens(leaving):
         blobs = [bytes(row[0]) for row in lane().all(_WRAPPED, (alice.id,))]
         for sql in (_SEALED, _NOTES):
             blobs += [bytes(row[0]) for row in lane().all(sql, (alice.book_id,))]
+        blobs += [bytes(row[0]) for row in lane().all(_ENTRIES, (alice.id,))]
         sqlite = database().is_sqlite
         path = database().engine.url.database
     alice.delete("/users/me", json={"password": PASSWORD})
     work(app)
     if not sqlite:
         with app.app_context(), database().engine.connect() as connection:
-            for table in ("key", "contact", "note", "change", "users"):
+            for table in ("key", "contact", "note", "data_entry", "change", "users"):
                 rows = connection.execute(text(f"SELECT * FROM {table}")).all()
                 held = b"".join(bytes(v) for row in rows for v in row if isinstance(v, bytes))
                 assert not any(blob in held for blob in blobs), table
@@ -221,6 +227,7 @@ def test_the_files_hold_nothing_that_opens(leaving):
 
 
 _WRAPPED = Sql("SELECT k.wrapped FROM key k JOIN users u ON u.key_id = k.id WHERE u.id = ?")
+_ENTRIES = Sql("SELECT sealed FROM data_entry WHERE user_id = ?")
 _NOTES = Sql("SELECT sealed FROM note WHERE book_id = ?")
 _SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 

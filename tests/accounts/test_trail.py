@@ -34,6 +34,15 @@ def busy(alice):
     return alice
 
 
+@pytest.fixture
+def storing(busy):
+    """And kept data."""
+    busy.put("/data/k", json={"value": 1})
+    busy.put("/data/k", json={"value": 2}, headers={"X-Request-ID": "her-data"})
+    busy.delete("/data/k")
+    return busy
+
+
 # OB-2
 def test_changes_and_events_are_one_trail(busy):
     deleted, _, updated, profile, created, *_ = found = trail(busy)
@@ -82,6 +91,9 @@ FILTERS = {
     "entity=contact&entity_id={ada}": ["contact_deleted", "contact_updated", "contact_created"],
     "entity=contact&entity_id={ada}&kind=contact_deleted,signed_in": ["contact_deleted"],
     "entity=note": [],
+    "entity=data": ["data_deleted", "data_updated", "data_created"],
+    "kind=data_updated,registered": ["data_updated", "registered"],
+    "entity=data&kind=contact_created": [],
     "request_id=her-age": ["profile_changed"],
     "request_id=her-name": ["contact_updated"],
     "request_id=her-name&kind=registered": [],
@@ -90,14 +102,28 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("query", FILTERS)
-def test_filters_pick(busy, query):
-    asked = query.format(ada=busy.ada["id"])
-    assert kinds(busy, asked) == FILTERS[query]
-    page = busy.get(f"/audit?limit=1&{asked}").json
+def test_filters_pick(storing, query):
+    asked = query.format(ada=storing.ada["id"])
+    assert kinds(storing, asked) == FILTERS[query]
+    page = storing.get(f"/audit?limit=1&{asked}").json
     assert page["total"] == len(FILTERS[query])
     if page["next_cursor"] is not None:
         follow = f"/audit?limit=500&{asked}&cursor={page['next_cursor']}"
-        assert page["items"] + busy.get(follow).json["items"] == trail(busy, asked)
+        assert page["items"] + storing.get(follow).json["items"] == trail(storing, asked)
+
+
+# OB-2
+def test_changes_of_data_are_in_the_trail_with_what_they_changed(storing, bob):
+    deleted, updated, created = trail(storing, "entity=data")
+    assert updated == {
+        **{"id": 2, "source": "data", "kind": "data_updated", "request_id": "her-data"},
+        **{"user_id": storing.id, "actor_id": storing.id, "count": 1, "book_id": None},
+        **{"entity": "data", "op": "update", "version": 2, "changed_fields": ["value"]},
+        **{"at": updated["at"], "entity_id": created["entity_id"], "details": updated["details"]},
+    }
+    assert [updated["details"][when]["value"] for when in ("before", "after")] == [1, 2]
+    assert deleted["details"]["after"] is None
+    assert kinds(bob, "entity=data") == []
 
 
 @pytest.mark.parametrize(

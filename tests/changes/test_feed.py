@@ -3,7 +3,7 @@
 import pytest
 
 from contactapp import clock
-from contactapp.changes import feed
+from contactapp.changes import feed, part
 from contactapp.changes.service import ENTITIES, SHOWN, ChangeLog
 from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.engine import sqlite3 as driver
@@ -133,7 +133,7 @@ def test_types_leave_out_the_rest(alice, story, types, limit):
 
 
 def test_changes_that_were_left_out_are_looked_through_a_part_at_a_time(alice, monkeypatch):
-    monkeypatch.setattr(feed, "_LOOKED_THROUGH", 4)
+    monkeypatch.setattr(part, "_LOOKED_THROUGH", 4)
     append(alice, *(("note", n, "create", 1, {"body": "a"}) for n in range(1, 11)))
     made = alice.contact()
     found = page(alice, types="contact")
@@ -144,8 +144,8 @@ def test_changes_that_were_left_out_are_looked_through_a_part_at_a_time(alice, m
 
 def test_every_kind_of_change_has_a_type():
     kinds = {f"{entity}.{op}" for entity in ENTITIES for op in SHOWN.values()}
-    # What a job adds is told of notes; nothing processes contacts.
-    assert {*kinds, *ENTITIES} - set(feed.TYPES) == {"contact.processed"}
+    # What a job adds is told of notes; nothing processes contacts or data.
+    assert {*kinds, *ENTITIES} - set(feed.TYPES) == {"contact.processed", "data.processed"}
     assert set(feed.TYPES) <= {*kinds, *ENTITIES}
 
 

@@ -108,9 +108,8 @@ def test_the_document_and_the_routes_are_the_same(plain_app, operations):
         (method.lower(), re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule))
         for rule in plain_app.url_map.iter_rules()
         for method in rule.methods
-        if method.lower() in METHODS and rule.rule.startswith("/api/")
+        if method.lower() in METHODS and rule.rule.startswith("/api/v1/")
     }
-    assert {path for _method, path in routes if not path.startswith("/api/v1/")} == set()
     assert set(operations) == routes
 
 

@@ -67,6 +67,7 @@ class Traffic:
         self.answers = [self.ask("GET", "/users/me").text, self.ask("GET", "/auth/sessions").text]
         self._write_contacts()
         self._subscribe()
+        self._keep()
         self._be_refused()
         paths = ("/contacts", "/contacts?limit=5&sort=-name", "/changes", "/books", "/auth/me")
         for path in paths:
@@ -100,6 +101,18 @@ class Traffic:
         assert self.ask("POST", f"/contacts/{ids[1]}/revert", json={"version": 1}).ok
         for end in ("", "/history"):
             self.answers.append(self.ask("GET", f"/contacts/{ids[0]}{end}").text)
+
+    def _keep(self):
+        """Keys are plain by design; values, also former ones, are not."""
+        for value in (mark("value"), {mark("member"): [mark("element")]}):
+            assert self.ask("PUT", "/data/kept", json={"value": value}).ok
+        patch = {"value": {mark("merged"): mark("patch")}}
+        assert self.ask("PATCH", "/data/kept", json=patch).ok
+        for path in ("/data", "/data/kept", "/data-history/kept"):
+            self.answers.append(self.ask("GET", path).text)
+        for key in ("kept", "gone"):
+            self.ask("POST", "/data", json={"key": key, "value": mark("posted")})
+        assert self.ask("DELETE", "/data/gone").ok
 
     def _subscribe(self):
         feed = {"kind": "birthdays", "label": mark("label")}

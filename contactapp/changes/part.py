@@ -1,0 +1,129 @@
+"""A part of one stream of changes, as the feed reads it: in one statement, and checked against what
+its reader saw last."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from .. import clock
+from ..actor import Book
+from ..database import Sql, lane
+from ..errors import Gone, NotFound
+from ..keyring import keyring
+from .models import GENESIS
+from .service import ENTITIES, SHOWN
+
+AT = 7  # where a row has its time
+_LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types than were asked for
+
+# One statement sees one state of the database: the stream's, that of the cursor's own row, and the
+# changes after it. Those up to the floor are gone or about to be, but for the head of the one at
+# the floor, by which a cursor there is checked.
+_AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
+_COLUMNS = (
+    "seq, head, entity, op, entity_id, version, changed_fields, at, actor_id, request_id, sealed"
+)
+_PART = (
+    "SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, k.* FROM stream s "  # noqa: S608
+    "LEFT JOIN change c ON c.stream_id = s.id AND c.seq = ? "
+    f"LEFT JOIN change e ON e.stream_id = s.id AND e.seq = {_AFTER} + ? "
+    f"LEFT JOIN (SELECT {_COLUMNS} FROM change WHERE stream_id = ? AND seq > {_AFTER} "
+    f"AND seq <= {_AFTER} + ?{{}} ORDER BY seq LIMIT ?) k ON 1 = 1 WHERE s.id = ? ORDER BY k.seq"
+)
+
+
+class Position(NamedTuple):
+    """A state of a stream: all changes up to `seq` have been told."""
+
+    seq: int
+    head: bytes
+
+
+class Part(NamedTuple):
+    """Some changes of a book as rows, where the next ones begin (None: at the oldest that is kept),
+    and whether there are any."""
+
+    book: Book
+    since: Position | None
+    rows: list[tuple[Any, ...]]
+    end: Position | None
+    has_more: bool
+
+    def cut(self, count: int) -> Part:
+        """Only so many of its rows."""
+        if count == len(self.rows):
+            return self
+        rows = self.rows[:count]
+        end = Position(*rows[-1][:2]) if rows else self.since
+        return self._replace(rows=rows, end=end, has_more=True)
+
+
+def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int) -> Part:
+    """Up to `limit` changes of these types after a position, or from the oldest that is kept; no
+    types are all. Raises Gone where the position is too old or not of this history, or NotFound.
+    """
+    id_, seq = book.stream_id, since.seq if since else 0
+    after, span = (seq, id_), _LOOKED_THROUGH if types else limit  # numbers have no gaps
+    parameters = (seq, *after, span, id_, *after, *after, span, limit + 1, id_)
+    rows = lane().all(_statement(frozenset(types)), parameters)
+    if not rows:  # the book was erased since the actor was let in
+        raise NotFound()
+    seq, head, floor, known, *looked_at = rows[0][:6]
+    state = end = Position(seq, head)
+    if since is not None:
+        _check(since, state, floor, known)
+    found = [row[6:] for row in rows[:limit] if row[6] is not None]
+    if len(rows) > limit:
+        end = Position(*found[-1][:2])
+    elif looked_at[0] is not None:
+        end = Position(*looked_at)
+    return Part(book, since, found, end, end != state)
+
+
+def _check(since: Position, state: Position, floor: int, known: bytes | None) -> None:
+    head = state.head if since.seq == state.seq else GENESIS if since.seq == 0 else known
+    if not floor <= since.seq <= state.seq or since.head != head:
+        raise Gone()
+
+
+@lru_cache(maxsize=256)
+def _statement(types: frozenset[str]) -> Sql:
+    """The words of a type come from TYPES."""
+    wanted = [
+        f"(entity = '{entity}' AND op = '{op}')"
+        for entity in ENTITIES
+        for op, shown in SHOWN.items()
+        if types & {entity, f"{entity}.{shown}"}
+    ]
+    text = _PART.format(f" AND ({' OR '.join(wanted)})" if wanted else "")
+    return Sql(text, postgresql=text.replace("max(", "greatest("))
+
+
+def items(part: Part) -> list[dict[str, Any]]:
+    """The changes of a part (schema Change)."""
+    book = part.book
+    open_ = keyring().cipher(book.key_id).opener("change", "sealed", book.stream_id)
+    found = []
+    for row in part.rows:
+        seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
+        texts = sealed and orjson.loads(open_(sealed, seq))
+        found.append(
+            {
+                "seq": seq,
+                "type": entity,
+                "op": SHOWN[op],
+                "id": entity_id,
+                "version": version,
+                "changed_fields": changed.split(),
+                "at": clock.rfc3339(at),
+                "actor_id": actor_id,
+                "request_id": request_id,
+                "data": texts and texts["after"],
+            }
+        )
+        if entity == "data":  # by which its reader knows it, a deleted one too
+            found[-1]["key"] = texts and (texts["after"] or texts["before"])["key"]
+    return found
