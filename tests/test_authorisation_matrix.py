@@ -99,6 +99,7 @@ PUT    /api/v1/data/<key:key>               401       201 201   201 200   201   
 PATCH  /api/v1/data/<key:key>               401       404 404   404 200   404   401
 DELETE /api/v1/data/<key:key>               401       404 404   404 204   404   401
 POST   /api/v1/data/<key:key>/increment     401       201 201   201 200   201   401
+POST   /api/v1/data/<key:key>/increment/    401       201 201   201 200   201   401
 GET    /api/v1/data-history/<key:key>       401       404 404   404 200   404   401
 GET    /api/v1/changes                      401       404 200   200 200   404   401
 """
@@ -173,7 +174,7 @@ def body_of(method, rule, person, number):
 def body_of_entry(method, rule):
     if method not in {"POST", "PUT", "PATCH"}:
         return None
-    if rule.endswith("/increment"):
+    if "/increment" in rule:
         return {"by": 1}
     return {"value": 2, **({"key": str(uuid4())} if rule.endswith("/data") else {})}
 
@@ -264,7 +265,7 @@ def ask(people, name, method, rule, number=0):
 
 def methods_of(rule):
     """What an address of this route takes: with `/increment` at its end it is a key's, too."""
-    rules = {rule, rule.removesuffix("/increment")}
+    rules = {rule, re.sub("/increment/?$", "", rule)}
     return {method for method, other in EXPECTED if other in rules}
 
 

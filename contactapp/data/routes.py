@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 from flask import Response, request
+from flask.blueprints import BlueprintSetupState
 
 from ..answers import (
     also_say,
@@ -127,6 +128,13 @@ def delete_data_entry(key: str) -> Response:
 def increment_data_entry(fields: dict[str, Any], key: str) -> Response:
     """Add to a whole number, which begins at 0"""
     return _entry(service.increment_entry(actor(), _key(key), **fields, wanted=precondition()))
+
+
+@data.record
+def _with_a_slash_too(state: BlueprintSetupState) -> None:
+    """As everywhere; but a rule with a key in it takes every slash for the key's."""
+    rule, endpoint = "/data/<key:key>/increment/", increment_data_entry.__name__
+    state.add_url_rule(rule, endpoint, methods=["POST"])
 
 
 @data.route("/data-history/<key:key>")

@@ -1,5 +1,6 @@
 """What is done to data is told: one row of the log each, in the feed, the history and the chain."""
 
+import re
 import time
 
 import pytest
@@ -44,6 +45,17 @@ def log_of(person):
             assert head == bytes(head_here)
             found.append(row)
     return found
+
+
+def test_every_mutating_route_of_data_is_swept(app):
+    rules = {
+        (method, rule.rule.removeprefix("/api/v1").rstrip("/"))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if rule.rule.startswith("/api/v1/data")
+    }
+    swept = {(method, re.sub("^/data/[^/]+", "/data/<key:key>", path)) for method, path in DEEDS}
+    assert rules == swept
 
 
 @pytest.fixture

@@ -18,6 +18,13 @@ def test_it_begins_at_nothing(alice):
     assert alice.post("/data/k/increment", json={"by": -50}).json["value"] == -8
 
 
+def test_a_slash_at_its_end_is_optional(alice):
+    for end in ("", "/"):
+        alice.post(f"/data/a/increment{end}", json={})
+    assert alice.get("/data/a").json["value"] == 2
+    assert alice.put("/data/a/increment/", json={"value": 7}).json["key"] == "a/increment/"
+
+
 def test_nothing_added_is_no_change_but_makes_a_number(alice):
     assert alice.post("/data/k/increment", json={"by": 0}).status_code == 201
     assert alice.post("/data/k/increment", json={"by": 0}).json["version"] == 1

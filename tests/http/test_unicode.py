@@ -146,7 +146,10 @@ def test_every_path_refuses(document, on_both, text):
         places = [filled(path, text), filled(path, f"1{text}"), f"{filled(path)}/{text}"]
         for place in places if "{" in path else places[2:]:
             answer = on_both(method, place, json={"first_name": "Ada"})
-            refused(answer, 404, "not_found")
+            if "/data/" in place or "/data-history/" in place:  # a key may hold nearly everything
+                assert answer.status_code in {404, 405, 422}
+            else:
+                refused(answer, 404, "not_found")
 
 
 # IV-1
