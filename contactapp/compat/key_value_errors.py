@@ -66,7 +66,7 @@ _BY_FIELD: dict[str, dict[str, str]] = {
 _MAX_POINTER = 80  # characters shown of a field's name, which may be as long as the body
 
 
-def told_in_capitals(error: AppError, _request_id: str) -> Response:
+def in_envelope(error: AppError, _request_id: str) -> Response:
     """The error in the system's envelope."""
     code, message = _of_field(error) if error.errors else _of_cause(error)
     told = CODES.get(code)

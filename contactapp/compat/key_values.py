@@ -24,11 +24,11 @@ from ..data.entry import checked_key
 from ..errors import BadRequest, InvalidFields, NotFound
 from ..http import actor, own_data, public, request_id, scoped
 from ..incoming import FORM, loaded, path_text, read_form, read_json
-from .key_value_errors import told_in_capitals
+from .key_value_errors import in_envelope
 from .key_value_registration import checked_registration
 from .system import System
 
-key_values = System("key-values", ("/api",), told_in_capitals)
+key_values = System("key-values", ("/api",), in_envelope)
 _SHOWN = ("user_id", "username", "email", "full_name", "age", "gender")
 _login = SignInForm(only=("username", "password"))
 
@@ -129,8 +129,8 @@ def _json_object() -> dict[str, Any]:
     return sent
 
 
-def _success(message: str, data: dict[str, Any] | None = None, status: int = 200) -> Response:
+def _success(message: str, shown: dict[str, Any] | None = None, status: int = 200) -> Response:
     body: dict[str, Any] = {"status": "success", "message": message}
-    if data is not None:
-        body["data"] = data
+    if shown is not None:
+        body["data"] = shown
     return answer_object(body, status)
