@@ -55,15 +55,26 @@ class WorkerBeside:
 
     def _watch(self) -> None:
         pause = _FIRST_PAUSE
-        while (process := self._begin()) is not None:
-            try:
-                process.wait(_LONGEST_PAUSE)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            except subprocess.TimeoutExpired:  # it runs
-                pause = _FIRST_PAUSE
-                process.wait()
+        while not self._stopping.is_set():
+            pause = _FIRST_PAUSE if self._ran() else min(2 * pause, _LONGEST_PAUSE)
             if not self._stopping.wait(pause):
                 log.warning("the job worker ended, starting it again")
+
+    def _ran(self) -> bool:
+        """Start it and wait for its end; whether it lasted."""
+        try:
+            process = self._begin()
+        except OSError as error:  # no memory is left, or no number for a process
+            log.error("the job worker cannot be started: %s", error)
+            return False
+        if process is None:
+            return False
+        try:
+            process.wait(_LONGEST_PAUSE)
+            return False
+        except subprocess.TimeoutExpired:
+            process.wait()
+            return True
 
     def _begin(self) -> subprocess.Popen[bytes] | None:
         with self._lock:

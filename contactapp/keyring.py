@@ -53,6 +53,10 @@ class MissingKey(Exception):
     """The database lacks one of the installation's keys: it was not brought up to date."""
 
 
+class Erased(SealError):
+    """The key is gone, and with it whatever it sealed: the account was erased."""
+
+
 class Keyring:
     """Opens keys with the master keys and keeps them, the least recently used go first."""
 
@@ -66,15 +70,15 @@ class Keyring:
         self._purposes: dict[str, bytes] = {}
 
     def cipher(self, key_id: int) -> Cipher:
-        """The cipher of a book's, a user's or a purpose's key. Raises SealError when erased."""
+        """The cipher of a book's, a user's or a purpose's key. Raises Erased."""
         with self._lock:
             found = self._ciphers.get(key_id)
             if found is not None:
                 self._ciphers.move_to_end(key_id)
                 return found
         row = self._lane.one(_BY_ID, (key_id,))
-        if row is None:
-            raise SealError("the key was erased")
+        if row is None or not row[-1]:
+            raise Erased("the key was erased")
         key = self._unwrap(*row)
         # A key of the running transaction may be undone, and another get its id.
         return Cipher(key_id, key) if self._lane.in_transaction else self.keep(key_id, key)

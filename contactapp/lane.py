@@ -117,15 +117,15 @@ class Lane:
     def _begin_when_free(self, until: float) -> None:
         """SQLite's own waiting sleeps for up to 100 ms at a time, while a write of another process
         takes two, and gives nobody a turn who comes back late."""
-        opened = self._mine()
-        if opened.waits:
-            self._run(_BUSY_AT_ONCE, ())
-            opened.waits = False
         # Asked of the driver itself: while another process writes it refuses several times, and
         # `_run` makes more of a refusal than it costs.
         pause, error = _FIRST_PAUSE, self._engine.dialect.loaded_dbapi.Error
         while True:
             try:
+                opened = self._mine()
+                if opened.waits:
+                    self._run(_BUSY_AT_ONCE, ())
+                    opened.waits = False
                 opened.cursor.execute(_BEGIN.qmark)
             except error as refusal:
                 if not engines.is_busy(refusal) or time.monotonic() + pause > until:

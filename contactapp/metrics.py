@@ -109,9 +109,13 @@ def folder_of(instance: Path) -> Path:
 
 
 def begin(folder: Path) -> None:
-    """Begin at zero, before the first process of a server counts."""
+    """Begin at zero, before the first process of a server counts. Where that cannot be, on a full
+    disk, the server serves all the same."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        log.warning("/metrics cannot begin at zero: %s", type(error).__name__)
 
 
 def share(folder: Path, process: str) -> None:

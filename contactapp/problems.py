@@ -27,6 +27,7 @@ from .errors import (
     UnsupportedMediaType,
 )
 from .extensions import limiter
+from .keyring import Erased
 from .limits import retry_after
 from .logs import stack
 
@@ -50,6 +51,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(AppError, render)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(DatabaseFailure, _database_failure)
+    # Of an account that was erased after the guard had let in whoever asks for what is in it.
+    app.register_error_handler(Erased, lambda _: render(NotFound()))
     app.register_error_handler(Exception, _unexpected)
 
 

@@ -119,3 +119,18 @@ def test_what_another_version_counted_is_passed_over(tmp_path, monkeypatch):
     told = metrics.exposition([])
     assert b"process_id{" not in told
     assert b'requests_total{route="/",method="GET",status="2xx"} 1.0' in told
+
+
+def test_a_server_starts_also_where_nothing_can_be_counted_in_files(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(metrics, "_counts", metrics._Counts())
+    taken = tmp_path / "metrics"
+    taken.write_text("somebody's own")
+    metrics.begin(taken)
+    metrics.share(taken, "web-1")
+    assert [record.message for record in caplog.records] == [
+        "/metrics cannot begin at zero: FileExistsError",
+        "/metrics cannot count over processes: NotADirectoryError",
+    ]
+    metrics.count_limited("user")
+    assert b'contactapp_limited_total{limit="user"} 1' in metrics.exposition([])
+    assert taken.read_text() == "somebody's own"

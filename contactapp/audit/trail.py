@@ -93,7 +93,8 @@ class _Source(NamedTuple):
         """What is shown of rows that follow each other, by their numbers."""
         if not numbers:
             return {}
-        part = (numbers[0] + 1, numbers[-1], len(numbers))
+        # Not as many as the numbers: PostgreSQL may have committed one between them since.
+        part = (numbers[0] + 1, numbers[-1], _NEWEST)
         rows = lane().all(self.sql.rows, (*self.asked, *part))
         return {item["id"]: item for item in (self.shown(*row) for row in rows)}
 

@@ -4,8 +4,10 @@ A head is an HMAC over the head before it and everything its row says (`changes.
 so a row that somebody edited, took out or put between is where its chain breaks first. What was
 emptied breaks nothing: the chain covers the hash of what was sealed. Each chain must go through its
 checkpoints, and begin at the floor that they tell; so who takes away the newest links, or the
-oldest, is found out. What the row at a floor says besides its head is told nowhere any more, and
-shown nowhere either. See `outside` for who takes the checkpoints away too.
+oldest, is found out. So is who puts a row where no link is, before the first number or after the
+last, and who leaves a chain to nobody, where no trail shows it. What the rows up to a floor say
+besides its head is not followed any more, and no list shows it. See `outside` for who takes the
+checkpoints away too.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ _CHANGES = Sql(
     f"SELECT {', '.join(_CHANGE_COLUMNS)} FROM change "  # noqa: S608
     "WHERE stream_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
+_OUTSIDE = Sql(
+    "SELECT seq FROM change WHERE stream_id = ? AND (seq < 1 OR seq > ?) ORDER BY seq LIMIT 1"
+)
 _COUNT = Sql("SELECT count(*) FROM stream")
 # Erasing an account takes its checkpoints away together with its streams.
 _ORPHANS = Sql(
@@ -46,6 +51,7 @@ _EVENTS = Sql(
     f"SELECT {', '.join(_EVENT_COLUMNS)} FROM audit_event "  # noqa: S608
     "WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+_EVENTS_OUTSIDE = Sql("SELECT seq FROM audit_event WHERE seq < 1 ORDER BY seq LIMIT 1")
 
 
 class Chain(NamedTuple):
@@ -86,6 +92,9 @@ def _follow_changes(stream_id: int) -> Chain | None:
         return None
     seq, head, floor, book_id, user_id = stream
     of = f"book {book_id}" if book_id else f"data of user {user_id}"
+    is_nobodys = book_id is None and user_id is None
+    if is_nobodys:
+        of = f"stream {stream_id}"
     marks = checkpoints.of_stream(stream_id)
     begins, problem = _beginning(stream_id, seq, floor, marks)
     link = _Links(_LINKED, floor, begins, marks)
@@ -94,7 +103,16 @@ def _follow_changes(stream_id: int) -> Chain | None:
         problem = f"number {link.seq + 1} is missing, and all after it"
     if problem is None and link.head != head:
         problem = f"number {seq} is not what its stream ends with"
-    return Chain(of, link.count, problem or link.unreached())
+    problem = problem or _outside(_OUTSIDE, (stream_id, seq)) or link.unreached()
+    if problem is None and is_nobodys and seq:
+        problem = "no book and no account has it"
+    return Chain(of, link.count, problem)
+
+
+def _outside(sql: Sql, of: tuple[int, ...]) -> str | None:
+    """What is wrong where a row has a number that no link of the chain can have."""
+    row = lane().one(sql, of)
+    return row and f"number {row[0]} is outside of the chain"
 
 
 def _beginning(
@@ -117,7 +135,8 @@ def _beginning(
 def _follow_events() -> Chain:
     link = _Links((*CHAINED, "seq"), 0, GENESIS, checkpoints.of_stream(EVENTS))
     problem = _walk(link, _EVENT_COLUMNS, _EVENTS, (), ())
-    return Chain("audit events", link.count, problem or link.unreached())
+    problem = problem or _outside(_EVENTS_OUTSIDE, ()) or link.unreached()
+    return Chain("audit events", link.count, problem)
 
 
 def _walk(

@@ -17,6 +17,7 @@ from .. import metrics
 from ..actor import Book
 from ..crypto import Cipher
 from ..database import Lane, Sql
+from ..errors import NotFound
 from .view import BookView, R
 
 _STATE = Sql("SELECT seq, head FROM stream WHERE id = ?")
@@ -64,6 +65,7 @@ class ViewCache(Generic[R]):
         self._open_row = open_row
         self._capacity = capacity
         self._views: OrderedDict[int, BookView[R]] = OrderedDict()
+        self._never_kept: set[int] = set()
         self._lock = threading.Lock()
         self._turns = [threading.Lock() for _ in range(_TURNS)]
         self.opened = 0
@@ -78,8 +80,14 @@ class ViewCache(Generic[R]):
         metrics.count_view(self._source.table, "hit")
         return view
 
+    def keeps(self, book: Book) -> bool:
+        """False where the book was too large to be kept when it was last read: then each request
+        reads all of it."""
+        return book.id not in self._never_kept
+
     def current(self, book: Book) -> BookView[R]:
-        """A view at least as new as the state the actor was told; reads what is missing.
+        """A view at least as new as the state the actor was told; reads what is missing. Raises
+        NotFound where the book was erased since.
 
         One thread per book reads, the others wait for it and use its view.
         """
@@ -110,6 +118,8 @@ class ViewCache(Generic[R]):
         if old is None:
             return None
         rows = self._lane.all(self._source.since, (old.seq, old.seq, book.id, book.stream_id))
+        if not rows:
+            return None
         seq, head, floor = rows[0][:3]
         if (old.seq, old.head) == (seq, head):
             metrics.count_view(self._source.table, "hit")
@@ -126,10 +136,13 @@ class ViewCache(Generic[R]):
 
     def _loaded(self, book: Book) -> BookView[R]:
         """The view of the whole book."""
-        cipher = self._cipher(book.key_id)
         with self._lane.snapshot():
-            seq, head = self._lane.one(_STATE, (book.stream_id,))
+            state = self._lane.one(_STATE, (book.stream_id,))
             rows = self._lane.all(self._source.all_rows, (book.id,))
+        if state is None:
+            raise NotFound()
+        seq, head = state
+        cipher = self._cipher(book.key_id)
         open_, open_row = cipher.opener(*self._place(book.id)), self._open_row
         view = BookView.of(seq, head, [open_row(row[:-1], open_(row[-1], row[1])) for row in rows])
         self.opened += len(rows)
@@ -147,6 +160,9 @@ class ViewCache(Generic[R]):
             self._views.pop(book_id, None)
             if view.size <= self._capacity:
                 self._views[book_id] = view
+                self._never_kept.discard(book_id)
+            else:
+                self._never_kept.add(book_id)
             # Summed anew: views grow by the orders and columns that are asked of them.
             total = sum(other.size for other in self._views.values())
             while total > self._capacity:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from flask import Flask, current_app
@@ -20,6 +22,7 @@ from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
 from ..notes.row import COLUMNS, NoteRow
 from .cache import Source, ViewCache
+from .view import BookView
 
 _USABLE = Sql(
     "SELECT b.id, b.uid, b.personal, b.owner_id, b.created_at, 'owner' FROM book b "
@@ -36,6 +39,9 @@ _PERSONAL = Sql(
     "WHERE b.owner_id = ? AND b.personal"
 )
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
+
+LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
+_AS_A_CONTACT = 2_000  # bytes of notes that take as long
 
 CONTACTS = Source("contact", Meta._fields)
 NOTES = Source("note", COLUMNS)
@@ -68,6 +74,25 @@ def note_views() -> ViewCache[NoteRow]:
 def large_books() -> Bounded:
     """The places for looking through large books."""
     return current_app.extensions["contactapp.large_books"]
+
+
+def looking_through(contacts: int) -> AbstractContextManager[None]:
+    """Hold a place while so many contacts are looked through, where that takes long."""
+    return large_books().place() if contacts > LARGE else nullcontext()
+
+
+@contextmanager
+def note_texts(book: Book, contacts: int = 0) -> Iterator[BookView[NoteRow]]:
+    """The texts of a book's notes, to be looked through beside so many contacts; with a place where
+    that takes long, or the notes are so long that each search reads all of them."""
+    with ExitStack() as held:
+        kept = note_views().keeps(book)
+        if not kept:
+            held.enter_context(large_books().place())
+        texts = note_views().current(book)
+        if kept:
+            held.enter_context(looking_through(contacts + texts.size // _AS_A_CONTACT))
+        yield texts
 
 
 def create_personal_book(owner_id: int) -> int:

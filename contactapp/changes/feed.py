@@ -69,8 +69,9 @@ class Part(NamedTuple):
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places for those who wait for changes: threads stay free, in every
-    process, for all who do not."""
-    app.extensions["contactapp.waiting"] = Bounded(max(1, settings.threads - 2), 0.0, 0)
+    process, for all who do not. Where there is one thread, nobody can wait."""
+    places = max(settings.threads - 2, min(settings.threads - 1, 1))
+    app.extensions["contactapp.waiting"] = Bounded(places, 0.0, 0)
 
 
 def waiting_places() -> Bounded:

@@ -43,11 +43,15 @@ _EXPORTED = Sql(
     "k.changed_fields, k.sealed FROM book b JOIN change k ON k.stream_id = b.stream_id "
     "WHERE b.owner_id = ? AND (k.stream_id, k.seq) > (?, ?) ORDER BY k.stream_id, k.seq LIMIT ?"
 )
-# Of one object. What a job adds to a version ("process") is no version of its own.
-_VERSIONS = "FROM change WHERE stream_id = ? AND entity = ? AND entity_id = ? AND op <> 'process'"
+# Of one object, above the floor: what is not, goes or is empty, and no chain vouches for it. What a
+# job adds to a version ("process") is no version of its own.
+# `+seq` keeps SQLite from walking through the whole stream.
+_VERSIONS = (
+    "FROM change WHERE stream_id = ? AND +seq > (SELECT floor FROM stream WHERE id = ?) "
+    "AND entity = ? AND entity_id = ? AND op <> 'process'"
+)
 _NEWEST = 2**62  # a seq after all
 # The number of all versions beside each of the page's, and beside none: one state of the database.
-# `+seq` keeps SQLite from walking through the whole stream, as it would for the order's sake.
 _HISTORY = Sql(
     f"SELECT t.total, k.* FROM (SELECT count(*) AS total {_VERSIONS}) t LEFT JOIN "  # noqa: S608
     f"(SELECT seq, version, op, at, actor_id, request_id, sealed {_VERSIONS} AND +seq < ? "
@@ -119,7 +123,7 @@ class ChangeLog:
         """The fields that an object of this book had at a version. Raises InvalidFields where it
         had no such version, lay in the trash, or the version is no longer kept."""
         stream_id = self._book.stream_id
-        row = lane().one(_STATE_AT, (stream_id, entity, entity_id, version))
+        row = lane().one(_STATE_AT, (stream_id, stream_id, entity, entity_id, version))
         texts = opened(self.cipher, stream_id, *row) if row else None
         if texts is None or texts["after"] is None:
             problem = f"There is no version {version} to go back to, or it is no longer kept."
@@ -133,7 +137,7 @@ def history(actor: Actor, entity: Entity, entity_id: int, query: dict[str, Any])
     such object. Raises BadRequest for a cursor that is not of this list."""
     pager = Pager(actor, f"history of {entity} {entity_id}", query)
     book = actor.book
-    place = (book.stream_id, entity, entity_id)
+    place = (book.stream_id, book.stream_id, entity, entity_id)
     part = (pager.after(_NEWEST), pager.rows, pager.skip)
     rows = lane().all(_HISTORY, (*place, *place, *part))
     cipher = keyring().cipher(book.key_id)

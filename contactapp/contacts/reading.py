@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 
 from .. import paging
 from ..actor import Actor, Book
-from ..books.service import large_books, note_views, views
+from ..books.service import looking_through, note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
 from ..database import Sql, lane
@@ -21,9 +21,6 @@ from ..notes.finding import contacts_noted
 from .birthdays import BirthdayPage, page_of_birthdays
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
-from .row import Row
-
-LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
@@ -43,9 +40,12 @@ def list_contacts(
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
     sort = query["sort"]
     looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
-    notes = note_views().current(actor.book) if "q" in query else ()
-    large = looked_through and len(view) + len(notes) > LARGE
-    with large_books().place() if large else nullcontext():
+    place: AbstractContextManager[Any]
+    if "q" in query:
+        place = note_texts(actor.book, len(view))
+    else:
+        place = looking_through(len(view) if looked_through else 0)
+    with place as notes:
         noted = contacts_noted(notes, query["q"]) if notes else ()
         return view.head, page_of(view, query, seal, searched=searched, noted=noted)
 
@@ -54,28 +54,26 @@ def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[by
     """One page of those whose birthday comes from a day on, and the head of the view."""
     view = views().current(actor.book)
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
-    with large_books().place() if len(view) > LARGE else nullcontext():
+    with looking_through(len(view)):
         return view.head, page_of_birthdays(view, query, first, seal)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. Raises NotFound."""
-    row = _row(actor, contact_id)
-    return row.version, row.body
-
-
-def _row(actor: Actor, contact_id: int) -> Row:
-    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
+    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
+    NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row
+    return row.version, row.body
 
 
-def read_card(actor: Actor, contact_id: int) -> tuple[int, dict[str, Any]]:
-    """A live contact's version and what is filled. Raises NotFound."""
-    row = _row(actor, contact_id)
+def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
+    """A live contact's version and what is filled, now: who tries a change again must not be shown
+    what was in memory when the request came. Raises NotFound."""
+    row = views().open_one(book, contact_id)
+    if row is None:
+        raise NotFound()
     return row.version, row.card()
 
 

@@ -17,7 +17,6 @@ from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .reading import (
-    LARGE,
     contact_history,
     export_contacts,
     get_contact,
@@ -217,7 +216,6 @@ def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 
 
 __all__ = [
-    "LARGE",
     "Stored",
     "Versions",
     "contact_history",

@@ -10,18 +10,16 @@ from __future__ import annotations
 import hmac
 import uuid
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from .. import clock
 from ..actor import Actor, Book
 from ..audit import service as audit
-from ..books.service import large_books, views
+from ..books.service import looking_through, views
 from ..books.view import BookView
 from ..config import settings
 from ..contacts.birthdays import day_of
 from ..contacts.row import Row
-from ..contacts.service import LARGE
 from ..crypto import ROW_TOKEN, row_token
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Forbidden, NotFound
@@ -170,7 +168,7 @@ def calendar_of(opened: Opened) -> tuple[bytes, bytes]:
     """The head of the view that made it, and the feed's calendar."""
     name = opened.feed.label(opened.key_id) or KINDS[opened.feed.kind]
     view = views().current(opened.book)
-    with large_books().place() if len(view) > LARGE else nullcontext():
+    with looking_through(len(view)):
         return view.head, birthday_calendar(name, _birthdays(view))
 
 

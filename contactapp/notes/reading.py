@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from ..actor import Actor, Book
-from ..books.service import large_books, note_views, views
+from ..books.service import note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
-from ..contacts.service import LARGE, require_contact
+from ..contacts.service import require_contact
 from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
@@ -27,6 +26,8 @@ _EXPORTED = Sql(
     f"SELECT b.key_id, n.deleted_at, {COLUMNS} FROM book b JOIN note n ON n.book_id = b.id "  # noqa: S608
     "WHERE b.owner_id = ? AND (b.id, n.id) > (?, ?) ORDER BY b.id, n.id LIMIT ?"
 )
+
+_WITH_STATUS = Sql("SELECT id FROM note WHERE book_id = ? AND status = ?")
 
 
 def list_notes(actor: Actor, query: dict[str, Any], contact_id: int | None = None) -> Page:
@@ -46,7 +47,7 @@ def list_notes(actor: Actor, query: dict[str, Any], contact_id: int | None = Non
     rows = lane().all(page, (actor.book.id, *values, *part))
     [total] = lane().one(count, (actor.book.id, *values))
     cipher = keyring().cipher(actor.book.key_id)
-    return pager.page([_picked(Stored.of(row, cipher), query) for row in rows], total)
+    return _picked(pager.page([Stored.of(row, cipher).shown() for row in rows], total), query)
 
 
 @lru_cache(maxsize=16)
@@ -60,21 +61,22 @@ def _list_sql(names: tuple[str, ...], newest_first: bool) -> tuple[Sql, Sql]:
 
 def _searched(actor: Actor, query: dict[str, Any], about: int | None, pager: Pager) -> Page:
     """The page of the notes that have all words, found in memory and then read."""
-    book, status = actor.book, query.get("processing_status")
-    texts, people = note_views().current(book), views().current(book).rows
-    with large_books().place() if len(texts) > LARGE else nullcontext():
+    book = actor.book
+    people = views().current(book).rows
+    with note_texts(book) as texts:
         ids = notes_with(texts, query["q"])
+    if "processing_status" in query:  # no part of the view: a job that is given up tells no change
+        status = lane().all(_WITH_STATUS, (book.id, query["processing_status"]))
+        ids = sorted({id_ for [id_] in status}.intersection(ids))
     rows = [texts.rows[i] for i in ids]
     found = [
         {"id": row.id}
         for row in sorted(rows, key=lambda row: row.id, reverse=falling(query))
-        if row.contact_id in people
-        and about in {None, row.contact_id}
-        and status in {None, row.status}
+        if row.contact_id in people and about in {None, row.contact_id}
     ]
     page = pager.cut(found, newest_first=falling(query))
     now = (_read(book, item["id"]) for item in page.items)  # one may be gone since
-    return page._replace(items=[_picked(note, query) for note in now if note is not None])
+    return _picked(page._replace(items=[note.shown() for note in now if note is not None]), query)
 
 
 def falling(query: dict[str, Any]) -> bool:
@@ -89,9 +91,12 @@ def _listing(query: dict[str, Any], about: int | None) -> str:
     return f"notes {'-' if falling(query) else ''}id {digest}"
 
 
-def _picked(note: Stored, query: dict[str, Any]) -> dict[str, Any]:
-    shown = note.shown()
-    return {name: shown[name] for name in query.get("fields_") or shown}
+def _picked(page: Page, query: dict[str, Any]) -> Page:
+    """The page with the fields that were asked for. Its cursor is made: that needs the id."""
+    names = query.get("fields_")
+    if names is None:
+        return page
+    return page._replace(items=[{name: item[name] for name in names} for item in page.items])
 
 
 def get_note(actor: Actor, note_id: int, contact_id: int | None = None) -> Stored:

@@ -12,6 +12,7 @@ from ..answers import (
     answer_object,
     conditional,
     expected_version,
+    list_tag,
     no_content,
     own_path,
     version_tag,
@@ -201,7 +202,8 @@ def revert_note(wanted: dict[str, Any], _query: dict[str, Any], note_id: int) ->
 def list_suggestions(_query: dict[str, Any], contact_id: int) -> Response:
     """Show what a contact's notes mention and the contact does not have"""
     found = suggestions.list_suggestions(actor(), contact_id)
-    return answer_object({"items": [suggestion._asdict() for suggestion in found]})
+    body = orjson.dumps({"items": [suggestion._asdict() for suggestion in found]})
+    return conditional(list_tag(b"suggestions", body), lambda: body)
 
 
 @notes.route("/contacts/<id:contact_id>/suggestions/accept", methods=["POST"])

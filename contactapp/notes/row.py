@@ -18,12 +18,11 @@ _OBJECTS = 500  # bytes besides its text, once searched in
 class NoteRow:
     """One live note: its text, and of its columns what search needs."""
 
-    __slots__ = ("contact_id", "id", "sealed_text", "status")
+    __slots__ = ("contact_id", "id", "sealed_text")
 
     def __init__(self, columns: tuple[Any, ...], sealed_text: bytes) -> None:
         self.id: int = columns[0]
         self.contact_id: int = columns[3]
-        self.status: str = columns[5]
         self.sealed_text = sealed_text
 
     @property

@@ -43,7 +43,7 @@ class Suggestion(NamedTuple):
 
 def list_suggestions(actor: Actor, contact_id: int) -> list[Suggestion]:
     """What the notes of a contact suggest, by their order. Raises NotFound."""
-    _, card = contacts.read_card(actor, contact_id)
+    _, card = contacts.read_card(actor.book, contact_id)
     return _suggested(actor.book, contact_id, card)
 
 
@@ -55,7 +55,7 @@ def accept(
     if not actor.book.writable:
         raise Forbidden("read_only_book")
     for _ in range(_TRIES):
-        version, card = contacts.read_card(actor, contact_id)
+        version, card = contacts.read_card(actor.book, contact_id)
         patch = _patch(_suggested(actor.book, contact_id, card), card, ids)
         # Only as long as the contact is what the free fields were chosen by.
         expected = (version,) if versions is None or version in versions else versions
@@ -130,6 +130,8 @@ def _patch(offered: list[Suggestion], card: dict[str, Any], ids: list[str]) -> d
         if id_ not in by_id:
             problem = "This is not suggested, or the contact has it by now."
             raise InvalidFields.one(f"/ids/{place_}", "not_found", problem)
+        if id_ in ids[:place_]:
+            continue
         value = by_id[id_].value
         field = _free(card, by_id[id_].kind)
         own, _, custom = field.partition(".")

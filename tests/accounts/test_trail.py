@@ -1,6 +1,7 @@
 """The trail: the events of an account and the changes of its books as one list."""
 
 import pytest
+from sqlalchemy import text
 
 from contactapp import clock
 from contactapp.audit import trail as trail_module
@@ -9,6 +10,12 @@ from contactapp.database import Sql, lane, write_transaction
 from tests.support.books import book_of
 from tests.support.cast import Person, refused
 from tests.support.chains import stream_of
+
+_LATE = (
+    "INSERT INTO audit_event (uid, at, kind, user_id, request_id, count, sealed_hash) "
+    "SELECT 'late', at, 'exported', user_id, request_id, count, sealed_hash FROM audit_event "
+    "WHERE user_id = :user LIMIT 1"
+)
 
 
 def trail(person, query=""):
@@ -234,3 +241,23 @@ def test_a_change_of_a_note_has_its_kind(alice):
         "note_created",
     ]
     assert kinds(alice, "kind=note_processed") == ["note_processed"]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_an_event_that_is_committed_late_takes_no_other_ones_place(alice, monkeypatch):
+    """Only PostgreSQL gives a number before others that are committed sooner."""
+    asked = "kind=signed_in,registered,profile_changed,exported"
+    before = [item["id"] for item in trail(alice, asked)]
+    merged = trail_module._merged
+    with alice.app.extensions["contactapp.database"].engine.connect() as late:
+        late.execute(text(_LATE), {"user": alice.id})
+        alice.patch("/users/me", json={"age": 41})
+
+        def and_then(*args):
+            found = merged(*args)
+            late.commit()
+            return found
+
+        monkeypatch.setattr(trail_module, "_merged", and_then)
+        found = trail(alice, asked)
+    assert [item["id"] for item in found[1:]] == before

@@ -48,6 +48,19 @@ BOOK = {
         "number 5 is not what its stream ends with",
     ),
 }
+_COPIED = (
+    "at, actor_id, token_id, request_id, operation_id, entity, entity_id, version, "
+    "changed_fields, sealed_hash, head"
+)
+FORGED = (
+    f"INSERT INTO change (stream_id, seq, op, {_COPIED}) SELECT stream_id, {{}}, 'delete', "
+    f"{_COPIED} FROM change WHERE stream_id = :stream AND seq = 5"
+)
+BOOK |= {
+    "what came after the last": (FORGED.format(6), "number 6 is outside of the chain"),
+    "what came before the first": (FORGED.format(0), "number 0 is outside of the chain"),
+}
+_EVENT = "at, user_id, actor_id, request_id, count, sealed_hash"
 EVENTS = {
     "what was done": (
         "UPDATE audit_event SET kind = 'signed_out' WHERE seq = 2",
@@ -57,6 +70,11 @@ EVENTS = {
     "from where": (
         "UPDATE audit_event SET sealed = head WHERE seq = 2",
         "what number 2 has sealed was changed",
+    ),
+    "what came before the first": (
+        f"INSERT INTO audit_event (uid, kind, seq, {_EVENT}) SELECT 'forged', 'exported', -1, "
+        f"{_EVENT} FROM audit_event WHERE seq = 2",
+        "number -1 is outside of the chain",
     ),
 }
 
@@ -84,6 +102,17 @@ def test_a_changed_event_is_found(story, what):
     statement, problem = EVENTS[what]
     story.tamper(statement)
     assert story.broken() == {"audit events": problem}
+
+
+def test_a_chain_that_is_left_to_nobody_is_found(story):
+    stream_id = stream_of(story.ann)
+    story.tamper(
+        "INSERT INTO stream (kind, seq, head, floor) SELECT kind, 0, head, 0 FROM stream "
+        "WHERE seq = 0 LIMIT 1",
+        f"UPDATE book SET stream_id = (SELECT max(id) FROM stream) WHERE id = {story.ann.book_id}",
+    )
+    assert story.ann.get("/audit?entity=contact").json["items"] == []
+    assert story.broken() == {f"stream {stream_id}": "no book and no account has it"}
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

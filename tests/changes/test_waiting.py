@@ -47,11 +47,11 @@ class Steps:
 
     def look(self):
         """Have who sleeps, or is about to, look."""
-        self.fall_asleep()
+        self.sleeps()
         self.go()
 
-    def fall_asleep(self):
-        """Until who waits sleeps, and so sees nothing of what is done next before `go`."""
+    def sleeps(self):
+        """Return when who waits sleeps, or is about to: it has looked, and found nothing."""
         assert self._asleep.acquire(timeout=PATIENCE)
 
     def go(self):
@@ -78,7 +78,7 @@ def test_it_waits_on_over_changes_that_it_did_not_ask_for(people, steps):
     for number in range(3):
         alice.patch(f"/contacts/{made['id']}", json={"nickname": f"G{number}"})
         steps.look()
-    steps.fall_asleep()
+    steps.sleeps()  # else its last look may come after what follows
     alice.delete(f"/contacts/{made['id']}")
     steps.go()
     found = waiting.answer().json
@@ -135,7 +135,7 @@ def test_who_finds_no_place_is_answered_at_once_and_told_when_to_come_back(peopl
     assert "Retry-After" not in bob.get("/changes?wait=1&types=contact.deleted").headers
 
 
-@pytest.mark.parametrize(("threads", "places"), [("1", 1), ("2", 1), ("3", 1), ("4", 2), ("8", 6)])
+@pytest.mark.parametrize(("threads", "places"), [("1", 0), ("2", 1), ("3", 1), ("4", 2), ("8", 6)])
 def test_threads_stay_free_of_those_who_wait(new_app, threads, places):
     app = new_app("sqlite", THREADS=threads)
     with app.app_context():
@@ -143,6 +143,12 @@ def test_threads_stay_free_of_those_who_wait(new_app, threads, places):
         assert [free.acquire(blocking=False) for _ in range(places + 1)] == [True] * places + [
             False
         ]
+
+
+def test_nobody_waits_where_there_is_one_thread(new_app):
+    alice = Cast(new_app("sqlite", THREADS="1")).alice
+    answer = alice.get("/changes?wait=30")
+    assert (answer.json["items"], answer.headers["Retry-After"]) == ([], "5")
 
 
 # AZ-6

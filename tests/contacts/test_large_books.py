@@ -2,8 +2,8 @@
 
 import pytest
 
-from contactapp.books.service import large_books
-from contactapp.contacts import reading
+from contactapp.books import service as books_service
+from contactapp.books.service import large_books, note_views
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.fixture
 def full(alice, monkeypatch):
     """A person whose book counts as large, while every place is taken."""
-    monkeypatch.setattr(reading, "LARGE", 2)
+    monkeypatch.setattr(books_service, "LARGE", 2)
     for name in ("Ada", "Grace", "Hedy"):
         assert alice.post("/contacts", json={"first_name": name}).status_code == 201
     with alice.app.app_context():
@@ -46,7 +46,7 @@ def test_an_order_that_was_made_before_needs_none(full, monkeypatch):
     for number in range(6):  # one more is less than an eighth of the book: the order is patched
         assert full.post("/contacts", json={"first_name": f"B{number}"}).status_code == 201
     with monkeypatch.context() as small:
-        small.setattr(reading, "LARGE", 10)
+        small.setattr(books_service, "LARGE", 10)
         made = full.get("/contacts?sort=-first_name").json
     assert full.get("/contacts?sort=-first_name").json == made
     assert full.post("/contacts", json={"first_name": "Joan"}).status_code == 201
@@ -56,5 +56,29 @@ def test_an_order_that_was_made_before_needs_none(full, monkeypatch):
 
 # RL-8
 def test_small_books_need_none(full, monkeypatch):
-    monkeypatch.setattr(reading, "LARGE", 3)
+    monkeypatch.setattr(books_service, "LARGE", 3)
     assert full.get("/contacts/search?q=ada").json["total"] == 1
+
+
+# RL-8
+@pytest.mark.parametrize("path", ["/contacts/search?q=ada", "/contacts?q=ada", "/notes?q=ada"])
+def test_long_notes_count_as_many_contacts(full, monkeypatch, path):
+    monkeypatch.setattr(books_service, "LARGE", 9)
+    contact = full.get("/contacts?limit=1").json["items"][0]["id"]
+    notes = f"/contacts/{contact}/notes"
+    assert full.post(notes, json={"body": "ada"}).status_code == 201
+    assert full.get(path).json["total"] == 1
+    assert full.post(notes, json={"body": "ada " * 5000}).status_code == 201
+    assert full.get(path).status_code == 503
+
+
+# RL-8
+@pytest.mark.parametrize("path", ["/contacts/search?q=ada", "/notes?q=ada"])
+def test_notes_that_are_read_anew_each_time_are_read_with_a_place(full, monkeypatch, path):
+    monkeypatch.setattr(books_service, "LARGE", 10**6)
+    contact = full.get("/contacts?limit=1").json["items"][0]["id"]
+    assert full.post(f"/contacts/{contact}/notes", json={"body": "ada"}).status_code == 201
+    with full.app.app_context():
+        monkeypatch.setattr(note_views(), "_capacity", 100)
+    assert full.get(path).json["total"] == 1  # nobody knew
+    assert full.get(path).status_code == 503

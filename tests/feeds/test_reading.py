@@ -9,7 +9,6 @@ import pytest
 from contactapp import clock
 from contactapp.books import service as books
 from contactapp.database import Sql, lane
-from contactapp.feeds import service
 from contactapp.keyring import PURPOSES, keyring
 from tests.feeds.conftest import name_of
 from tests.support.books import at, fill, opened
@@ -255,7 +254,7 @@ def test_a_large_book_is_read_too(engine, new_app, subscribe, monkeypatch):
     app = new_app(engine, CONTACT_LIMIT="0")
     ann = Person(app, "ann")
     fill(app, ann.book_id, 300)
-    monkeypatch.setattr(service, "LARGE", 299)
+    monkeypatch.setattr(books, "LARGE", 299)
     feed = subscribe(ann)
     events = list(feed.calendar().walk("VEVENT"))
     assert len(events) == ann.get("/contacts?has=birthday&limit=1").json["total"] > 100

@@ -128,10 +128,13 @@ def test_after_eight_failures_the_note_says_so_and_a_replay_mends_it(owner, note
             job = claimed(owner.app, made)
             assert job.attempts == attempt
             assert owner_status(owner, made) == "pending"
+            assert owner.get("/notes?q=poison&processing_status=pending").json["total"] == 1
             jobs.fail(job, RuntimeError(), LAST_WORDS["note.process"])
             now += 700_000
         assert owner_status(owner, made) == "failed"
-        assert owner.get("/notes?processing_status=failed").json["total"] == 1
+        for words in ("", "&q=poison"):
+            assert owner.get(f"/notes?processing_status=failed{words}").json["total"] == 1
+            assert owner.get(f"/notes?processing_status=pending{words}").json["total"] == 0
         jobs.replay(job.id)
     work(owner.app)
     assert owner_status(owner, made) == "processed"

@@ -196,6 +196,16 @@ def test_lists_are_sorted_filtered_and_sparse(owner, contact, several):
     assert found == numbers[2:0:-1]
 
 
+@pytest.mark.parametrize("words", ["", "&q=number"])
+def test_pages_without_ids_lead_on_too(owner, contact, several, words):
+    path = f"/notes?contact_id={contact['id']}&fields=body{words}"
+    whole = owner.get(path).json["items"]
+    page = owner.get(f"{path}&limit=2").json
+    assert whole[:2] == page["items"] == [{"body": "number 4"}, {"body": "number 3"}]
+    rest = owner.get(f"{path}&cursor={page['next_cursor']}").json
+    assert page["items"] + rest["items"] == whole
+
+
 # AZ-7
 def test_a_cursor_is_of_its_list(owner, contact, several):
     cursor = owner.get(f"/notes?contact_id={contact['id']}&limit=2").json["next_cursor"]

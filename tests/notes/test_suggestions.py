@@ -2,6 +2,7 @@
 
 import pytest
 
+from contactapp.notes import suggestions
 from tests.changes.test_change_log import log_of
 from tests.notes.conftest import work
 from tests.support.cast import refused
@@ -57,6 +58,20 @@ def test_several_are_one_change(owner, contact, mentioned):
     assert suggested(owner, contact) == []
 
 
+def test_what_is_named_twice_is_taken_once(owner, contact, mentioned):
+    [_, phone, _] = suggested(owner, contact)
+    now = accept(owner, contact, phone["id"], phone["id"]).json
+    assert (now["phone"], now["custom_fields"]) == (phone["value"], {})
+
+
+def test_304_for_who_has_them(owner, contact, mentioned):
+    path = f"/contacts/{contact['id']}/suggestions"
+    tag = {"If-None-Match": owner.get(path).headers["ETag"]}
+    assert owner.get(path, headers=tag).status_code == 304
+    owner.patch(f"/contacts/{contact['id']}", json={"email": "ada@x.example"})
+    assert owner.get(path, headers=tag).status_code == 200
+
+
 def test_what_the_contact_has_stays_and_the_new_goes_beside_it(owner, contact, note):
     owner.patch(f"/contacts/{contact['id']}", json={"phone": "112233", "email": "old@x.example"})
     note("new: 0151 1234567 and 0152 7654321 and new@x.example")
@@ -110,6 +125,26 @@ def test_a_stale_version_is_412(owner, contact, mentioned):
     refused(stale, 412, "version_mismatch")
     now = owner.get(f"/contacts/{contact['id']}").headers["ETag"]
     assert accept(owner, contact, first["id"], headers={"If-Match": now}).status_code == 200
+
+
+def test_who_names_no_version_is_not_hindered_by_a_change_meanwhile(
+    owner, contact, mentioned, monkeypatch
+):
+    """Made in another process just when the suggestions have been worked out."""
+    [_, phone, _] = suggested(owner, contact)
+    assert owner.get("/contacts").status_code == 200  # now the book is in memory
+
+    def change_first(*args):
+        found = worked_out(*args)
+        if not owner.get(f"/contacts/{contact['id']}").json["nickname"]:
+            owner.patch(f"/contacts/{contact['id']}", json={"nickname": "G"})
+        return found
+
+    worked_out = suggestions._suggested
+    monkeypatch.setattr(suggestions, "_suggested", change_first)
+    now = accept(owner, contact, phone["id"])
+    assert now.status_code == 200, now.text
+    assert (now.json["nickname"], now.json["phone"]) == ("G", phone["value"])
 
 
 # AZ-2

@@ -342,3 +342,16 @@ def test_a_lock_held_by_another_process_is_503_with_retry_after(new_server):
     assert person.post("/contacts", json={"first_name": "Grace"}).status_code == 201
     assert "Traceback" not in server.log.read_text()
     server.kill()
+
+
+@on_sqlite
+def test_a_writer_that_cannot_open_the_file_says_so(app, monkeypatch, tmp_path):
+    """As where the process has too many files open, while those who read have theirs."""
+    before, own = streams(), database()
+    with monkeypatch.context() as away:
+        away.setattr(own.writer, "_connection", None)
+        away.setattr(own.lane, "_open", lambda: driver.connect(f"{tmp_path}/absent/x.db"))
+        with pytest.raises(DatabaseUnavailable):
+            add()
+    add()
+    assert streams() == before + 1
