@@ -88,8 +88,9 @@ def create_contact(sent: dict[str, Any]) -> Response:
 @scoped("contacts")
 def get_contact(contact_id: int) -> Response:
     """Show a contact"""
-    version, card = service.read_card(actor().book, contact_id)
-    return conditional(version_tag(version), lambda: orjson.dumps(shown(contact_id, card)))
+    version, native = service.get_contact(actor(), contact_id)
+    tag = version_tag(version)
+    return conditional(tag, lambda: orjson.dumps(shown(contact_id, orjson.loads(native))))
 
 
 @scoped("contacts")

@@ -75,7 +75,7 @@ def haystack(card: dict[str, Any]) -> str:
         if plain == folded:
             second[place] = third[place] = ""
     if phone:
-        first[_PHONE], second[_PHONE], third[_PHONE] = _phone_line(phone), phone, ""
+        first[_PHONE], second[_PHONE], third[_PHONE] = _phone_words(phone), phone, ""
     return "\n".join((*first, *second, *third))
 
 
@@ -84,11 +84,15 @@ def words(card: dict[str, Any]) -> str:
     literal = _literal(card)
     lines = literal.translate(CLOSED).split("\n")
     if lines[_PHONE]:
-        digits = _phone_line(literal.split("\n")[_PHONE])
-        if any(part not in digits for part in lines[_PHONE].split()):
-            digits = f"{digits} {lines[_PHONE]}"
-        lines[_PHONE] = digits
+        lines[_PHONE] = _phone_words(literal.split("\n")[_PHONE])
     return "\n".join(lines)
+
+
+def _phone_words(phone: str) -> str:
+    """A number's digits, and what is not in them of the number without its punctuation."""
+    digits, closed = _phone_line(phone), phone.translate(CLOSED)
+    missing = any(part not in digits for part in closed.split())
+    return f"{digits} {closed}" if missing else digits
 
 
 def is_plain(needle: str) -> bool:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from contactapp.compat.schemas import MOST
-from tests.compat.test_contacts import LISTS, ask
+from tests.compat.test_contacts import LISTS, ask, told
 from tests.support.books import fill, opened
 from tests.support.stored import set_user
 
@@ -53,3 +53,34 @@ def test_all_contacts_come_and_a_link_leads_to_what_one_answer_cannot_hold(
         ]
         assert walk(alice, f"{mark}skip=5000") == [[]]
     assert opened(alice, lambda: walk(alice, path))[0] == 0
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/contacts/search?q=a", "/contacts/birthdays"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=a", "skip=-1", "limit=1e3", "skip=٣"])
+def test_a_wrong_number_is_422(alice, path, query):
+    query = query.replace("٣", "%D9%A3")
+    mark = "&" if "?" in path else "?"
+    told(ask(alice, "GET", f"{path}{mark}{query}"), 422, "invalid_fields")
+
+
+def test_what_a_query_has_besides_is_ignored(alice):
+    made = alice.contact(first_name="Ada")["id"]
+    for path in ("/contacts?sort=x&book=7", "/contacts/search?q=ada&page=2", f"/contacts/{made}?a"):
+        assert ask(alice, "GET", path).status_code == 200, path
+
+
+def test_a_secret_in_a_query_is_refused(alice):
+    for path in ("/contacts?password=x", "/api/contacts?a&current_password="):
+        told(ask(alice, "GET", path), 400, "unknown_parameter")
+
+
+def test_two_different_searches_at_once_are_422(alice):
+    answer = ask(alice, "GET", "/contacts/search?q=a&query=b")
+    told(answer, 422, "invalid_fields")
+
+
+def test_birthdays_take_other_days_too(alice):
+    alice.contact(first_name="Ada", birthday="1815-12-10")
+    path = "/contacts/birthdays?date=2026-12-01"
+    assert ask(alice, "GET", path).json == []
+    assert [one["name"] for one in ask(alice, "GET", f"{path}&days=9").json] == ["Ada"]

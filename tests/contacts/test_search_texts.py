@@ -33,6 +33,7 @@ def fields(card, needle):
 @given(cards, st.data())
 @example({"phone": "call me on 5"}, None)
 @example({"phone": "0049 151"}, None)
+@example({"first_name": "00", "phone": "0/0"}, None)
 def test_a_plain_word_is_found_in_the_same_fields(card, data):
     parts = search.haystack(card).split()
     if data is None:
