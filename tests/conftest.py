@@ -18,6 +18,7 @@ from contactapp import create_app, startup
 from contactapp.bounded import usable_cores
 from contactapp.config import load
 from contactapp.database import database
+from contactapp.keyring import check_purpose_keys, create_purpose_keys
 from tests.support.browser import start_chromium
 from tests.support.cast import Cast
 from tests.support.contract import ContractClient
@@ -117,12 +118,17 @@ def new_app(databases, tmp_path_factory):
     instances, made = {}, []
 
     def make(engine, database=None, **settings):
-        url = database or databases.empty(engine)
+        url = database or databases.migrated(engine)
         instance = instances.setdefault(url, tmp_path_factory.mktemp("instance"))
         given = {**FAST, "DATABASE_URL": url, "INSTANCE_PATH": str(instance), **settings}
         app = create_app(load(given, environ={}))
         app.test_client_class = ContractClient
-        startup.upgrade(app)
+        if database:
+            startup.upgrade(app)
+        else:
+            with app.app_context():
+                create_purpose_keys()
+                check_purpose_keys()
         made.append(app)
         return app
 
@@ -169,7 +175,7 @@ def new_server(databases, tmp_path_factory):
     servers = []
 
     def start(engine, database=None, instance=None, **settings):
-        given = {**FAST, "DATABASE_URL": database or databases.empty(engine), **settings}
+        given = {**FAST, "DATABASE_URL": database or databases.migrated(engine), **settings}
         server = Server(instance or tmp_path_factory.mktemp("server"), given)
         servers.append(server)
         server.start()

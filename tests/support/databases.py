@@ -8,12 +8,19 @@ nothing there either; what a power failure does, no test of ours could show.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
+from functools import cache
 from pathlib import Path
 
+import flask_migrate
 import psycopg
 from sqlalchemy import make_url
+
+from contactapp import create_app, startup
+from contactapp.config import load
+from contactapp.database import database
 
 MEMORY = "/dev/shm"
 ROOM = 4 * 2**30  # bytes; a whole run takes half of it
@@ -58,17 +65,37 @@ class Databases:
     def __init__(self, folder, postgres):
         self._folder, self._postgres = Path(folder), postgres
         self._names = []
+        self._template = cache(self._migrated)
 
-    def empty(self, engine):
-        """The URL of an empty database."""
+    def empty(self, engine, like=None):
+        """The URL of an empty database, or of a copy of one that nobody uses now."""
         if engine == "sqlite":
             path = Path(tempfile.mkdtemp(dir=self._folder)) / "contactapp.sqlite3"
+            if like:
+                shutil.copy(make_url(like).database, path)
             return f"sqlite:///{path}"
         name = f"test_{uuid.uuid4().hex}"
-        self._run(f'CREATE DATABASE "{name}"')
+        template = make_url(like).database if like else "template1"
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         self._names.append(name)
         url = make_url(self._postgres).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
+
+    def migrated(self, engine):
+        """The URL of a database with all tables and without a row."""
+        return self.empty(engine, like=self._template(engine))
+
+    def _migrated(self, engine):
+        url = self.empty(engine)
+        instance = tempfile.mkdtemp(dir=self._folder)
+        app = create_app(load({"DATABASE_URL": url, "INSTANCE_PATH": instance}, environ={}))
+        startup.bind_migrations(app)
+        with app.app_context():
+            flask_migrate.upgrade()
+            database().engine.dispose()
+            database().lane.close_all()
+        app.extensions["contactapp.quota"].store.close()
+        return url
 
     def drop(self):
         """Drop those on the PostgreSQL."""
