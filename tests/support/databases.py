@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import flask_migrate
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
@@ -23,16 +24,24 @@ from contactapp.config import load
 from contactapp.database import database
 
 MEMORY = "/dev/shm"
+_PREFIX = "contactapp-run-"
 ROOM = 4 * 2**30  # bytes; a whole run takes half of it
 
 
 def new_folder():
     """A new folder for databases; whoever asked for it removes it."""
-    folder = tempfile.mkdtemp(
-        prefix="contactapp-databases-", dir=MEMORY if _is_roomy(MEMORY) else None
-    )
+    _remove_what_killed_runs_left()
+    place = MEMORY if _is_roomy(MEMORY) else None
+    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
     os.chmod(folder, 0o755)  # as root, PostgreSQL runs as another user and must get in
     return folder
+
+
+def _remove_what_killed_runs_left():
+    """Nobody else would give the memory back. A PostgreSQL ends by itself when its files go."""
+    for folder in Path(MEMORY).glob(f"{_PREFIX}*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(_PREFIX).partition("-")[0])):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_roomy(path):
