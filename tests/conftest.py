@@ -18,7 +18,7 @@ from contactapp import create_app, startup
 from contactapp.bounded import usable_cores
 from contactapp.config import load
 from contactapp.database import database
-from contactapp.keyring import create_purpose_keys
+from contactapp.keyring import check_purpose_keys, create_purpose_keys
 from tests.support.browser import start_chromium
 from tests.support.cast import Cast
 from tests.support.contract import ContractClient
@@ -128,6 +128,7 @@ def new_app(databases, tmp_path_factory):
         else:
             with app.app_context():
                 create_purpose_keys()
+                check_purpose_keys()
         made.append(app)
         return app
 

@@ -26,6 +26,12 @@ _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM u
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
 
+@pytest.fixture(scope="module")
+def app(engine, new_app):
+    """An application of the file's own: the tour does all jobs, and nobody else's may be due."""
+    return new_app(engine)
+
+
 def closed(schema):
     """The schema with every object refusing what it does not list."""
     if isinstance(schema, list):
