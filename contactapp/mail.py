@@ -11,6 +11,7 @@ import re
 import smtplib
 import time
 import uuid
+from email import policy
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def compose(template: str, to: str, /, **values: Any) -> Message:
         html = environment.get_template(f"{template}.html").render(about)
     except TemplateNotFound:
         html = None
-    return Message(subject=subject, recipients=[to], body=body.lstrip("\n"), html=html)
+    return Letter(subject=subject, recipients=[to], body=body.lstrip("\n"), html=html)
 
 
 def send(message: Message) -> Path | None:
@@ -110,8 +111,45 @@ def send(message: Message) -> Path | None:
     return None
 
 
+class Letter(Message):
+    """Flask-Mail's, also to mailboxes whose names are not ASCII (RFC 6532): it writes none."""
+
+    def as_bytes(self) -> bytes:
+        """What goes over the wire."""
+        to = _address(self)
+        if _is_ascii(to):
+            return super().as_bytes()
+        written = Message(self.subject, ["elsewhere@invalid"], self.body, self.html)
+        written.msgId, written.date = self.msgId, self.date
+        message = written._message()
+        del message["To"]
+        message.policy = policy.SMTPUTF8
+        message["To"] = to
+        return message.as_bytes()
+
+
+def _address(message: Message) -> str:
+    """The one recipient."""
+    [to] = message.recipients
+    return str(to)
+
+
+def _is_ascii(address: str) -> bool:
+    """Whether Flask-Mail can write it; of domains it writes any."""
+    return address.rpartition("@")[0].isascii()
+
+
 class _Connection(Connection):
     """Flask-Mail's, with a timeout: its own waits for ever."""
+
+    def send(self, message: Message, envelope_from: Any = None) -> None:
+        """Send it; SMTPNotSupportedError where the server takes no such address (RFC 6531)."""
+        to = _address(message)
+        if self.host is None or _is_ascii(to):
+            super().send(message, envelope_from)
+        else:
+            sender = settings().mail_sender
+            self.host.sendmail(sender, to, message.as_bytes(), ["SMTPUTF8"])
 
     def configure_host(self) -> smtplib.SMTP:
         host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=TIMEOUT)

@@ -12,6 +12,7 @@ SIGN_INS = [
     ("/api/users/login", "json"),
     ("/token", "json"),
     *[("/auth/token", kind) for kind in ("json", "data")],
+    *[("/api/token", kind) for kind in ("json", "data")],
 ]
 each_sign_in = pytest.mark.parametrize(("path", "kind"), SIGN_INS)
 

@@ -64,6 +64,19 @@ def test_a_letter_has_exactly_one_recipient(composing, to, post_office):
     assert len(post_office._letters) == before
 
 
+@once
+@pytest.mark.parametrize("to", ["jos\u00e9@example.com", "m\u0131ke@b\u00fccher.example"])
+def test_a_letter_reaches_a_mailbox_whose_name_is_not_ascii(composing, to, post_office):
+    letter = mail.compose("reset_password", to, **{**ABOUT, "name": "Jos\u00e9"})
+    assert read(letter)["To"] == to
+    mail.send(letter)
+    arrived = post_office.wait(to)
+    assert arrived.message["To"] == to
+    assert arrived.subject == read(letter)["Subject"]
+    assert "Jos\u00e9" in arrived.text
+    assert "Jos\u00e9" in arrived.html
+
+
 def test_a_template_of_the_installation_takes_the_place_of_ours(new_app, mailing):
     app = new_app("sqlite", **mailing)
     folder = app.extensions["contactapp.settings"].instance_path / "templates" / "mail"
