@@ -40,6 +40,24 @@ def test_a_key_is_what_it_is_by_every_verb(alice, key):
 
 
 # IV-9
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("a/b", "a%2Fb"),
+        ("a.b", "a.b"),
+        ("é", "%C3%A9"),
+        ("?", "%3F"),
+    ],
+)
+def test_the_place_of_an_entry_means_it_to_any_client(alice, key, said):
+    """Which would take `..` for the path above, and may take slashes together."""
+    answer = alice.post("/data", json={"key": key, "value": 1})
+    assert answer.headers["Location"] == f"/api/v1/data/{said}"
+
+
+# IV-9
 def test_keys_that_look_alike_are_different(alice):
     """But for the two ways to write one text, NFC and NFD."""
     keys = ["a", "A", " a", "a ", "/a", "a/", "//a", "./a", "a\n", "ａ", "a/.", "%61"]

@@ -24,6 +24,7 @@ def walk(person, query):
     """All keys, page by page, and the number of pages."""
     found, pages, following = [], 0, f"/data?{query}"
     while following:
+        assert pages <= len(found) + 1, "it goes round in circles"
         answer = person.get(following)
         found += keys(answer)
         pages += 1
