@@ -250,7 +250,7 @@ def test_a_change_of_a_note_has_its_kind(alice):
     """Whatever entity a slice writes to the log is shown with what it is called."""
 
     class Me:
-        user_id, request_id = alice.id, "notes"
+        user_id, token_id, request_id = alice.id, None, "notes"
 
     @write_transaction
     def write():

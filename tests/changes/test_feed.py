@@ -45,7 +45,7 @@ def append(person, *rows):
             log.append(entity, entity_id, op, version, None, after)
 
     class Somebody:
-        user_id, request_id = person.id, "written-in-a-test"
+        user_id, token_id, request_id = person.id, None, "written-in-a-test"
 
     with person.app.app_context():
         act(Somebody, book_of(person))

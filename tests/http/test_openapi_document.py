@@ -107,7 +107,7 @@ def test_everything_in_the_components_is_used(document):
 
 def test_the_document_and_the_routes_are_the_same(plain_app, operations):
     routes = {
-        (method.lower(), re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule))
+        (method.lower(), re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule).rstrip("/"))
         for rule in plain_app.url_map.iter_rules()
         for method in rule.methods
         if method.lower() in METHODS and rule.rule.startswith("/api/v1/")
