@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from typing import NamedTuple
@@ -10,16 +11,17 @@ import requests
 
 from . import load
 from .field import is_ours
-from .people import TEXT
+from .people import TEXT, card
 from .proofs import inside
 from .samples import undisturbed
-from .seed import API, Seeded, Talk
+from .seed import API, JSON, Seeded, Talk
 from .servers import Server
 
 SIGNERS = 4
 TURNS, TURN_SECONDS = 5, 1.5
 MIB = 2**20
 NOTES, CHANGES = 2000, 100
+BESIDE = 400  # turns
 
 
 class Figure(NamedTuple):
@@ -120,6 +122,49 @@ def _page_of_changes(seeded: Seeded) -> float:
         taken.append(time.perf_counter() - start)
         assert len(answer.json()["items"]) == CHANGES
     return undisturbed(taken)
+
+
+def data(seeded: Seeded) -> list[Figure]:
+    """What reading and writing a value cost beside a contact, by one client in turns; and how fast
+    sixteen count one number."""
+    name, small = seeded.server.name, seeded.requests["get"]
+    writer = seeded.requests["create"]
+    path = f"{API}/data/benchmark"
+    put = load.Request("PUT", path, writer.headers, json.dumps({"value": card(7)}))
+    read = load.Request("PUT", path, {**JSON, **small.headers}, put.body)
+    Talk(seeded.server).send(read)
+    dearer, got = _beside(seeded, small, [small._replace(path=path)])
+    other = put._replace(body=json.dumps({"value": card(8)}))  # else it would change nothing
+    more, stored = _beside(seeded, writer, [put, other])
+    count = load.Request("POST", f"{API}/data/counted/increment", writer.headers, "{}")
+    rate = _rate(load.load(seeded.server.port, count, 16, TURN_SECONDS))
+    rates = ("≥ 300 /s", rate >= 300) if name.endswith("sqlite") else ("", None)
+    return [
+        Figure(name, "getting a value to getting a contact",
+               f"{dearer:.2f} × ({got:.2f} ms)", "≤ 1.0 ×", dearer <= 1.0),
+        Figure(name, "putting a value to creating a contact",
+               f"{more:.2f} × ({stored:.2f} ms)", "≤ 1.0 ×", more <= 1.0),
+        Figure(name, "increments of one number by 16 clients", f"{rate:.0f} /s", *rates),
+    ]  # fmt: skip
+
+
+def _beside(seeded: Seeded, one: load.Request, others: list[load.Request]) -> tuple[float, float]:
+    """What the others take to what the one takes, and the milliseconds of the others."""
+    talk = Talk(seeded.server)
+    taken: list[tuple[float, float]] = []
+    for number in range(BESIDE):
+        first, second = (_seconds(talk, request) for request in (one, others[number % len(others)]))
+        taken.append((first, second))
+    usual, other = (undisturbed([pair[place] for pair in taken]) for place in (0, 1))
+    return other / usual, other * 1e3
+
+
+def _seconds(talk: Talk, request: load.Request) -> float:
+    start = time.perf_counter()
+    answer = talk.send(request)
+    took = time.perf_counter() - start
+    assert answer.status < 400, answer.body[:200]
+    return took
 
 
 def interference(seeded: Seeded) -> list[Figure]:

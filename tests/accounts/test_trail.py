@@ -1,5 +1,7 @@
 """The trail: the events of an account and the changes of its books as one list."""
 
+import itertools
+
 import pytest
 from sqlalchemy import text
 
@@ -29,8 +31,10 @@ def kinds(person, query=""):
 
 
 @pytest.fixture
-def busy(alice):
-    """Alice, who did some of everything."""
+def busy(alice, monkeypatch):
+    """Alice, who did some of everything, no two deeds in the same millisecond."""
+    ticks = itertools.count(clock.now_ms())
+    monkeypatch.setattr(clock, "now_ms", lambda: next(ticks))
     ada = alice.contact(first_name="Ada", company="Engines")
     alice.patch("/users/me", json={"age": 41}, headers={"X-Request-ID": "her-age"})
     change = {"json": {"first_name": "Ada B.", "company": None}}

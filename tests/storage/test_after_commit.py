@@ -73,6 +73,7 @@ def test_it_happens_once_where_a_deadlock_made_the_write_run_twice(engine):
 def test_each_of_many_writes_at_once_brings_about_its_own(app):
     """On SQLite they share commits, and another thread may have run them."""
     seen, refused = [], []
+    together = threading.Barrier(9)  # a thread that has ended leaves its number to the next one
 
     @write_transaction
     def write(number):
@@ -82,6 +83,7 @@ def test_each_of_many_writes_at_once_brings_about_its_own(app):
             raise LookupError
 
     def run(number):
+        together.wait(60)
         with app.app_context():
             for _ in range(20):
                 with suppress(LookupError):
@@ -90,6 +92,7 @@ def test_each_of_many_writes_at_once_brings_about_its_own(app):
                     continue
                 refused.append(number)
             lane().close()
+        together.wait(60)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(9)]
     for thread in threads:
