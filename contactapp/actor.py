@@ -30,7 +30,8 @@ class Book(NamedTuple):
 
 class Actor(NamedTuple):
     """An authenticated user. `role` is `user` or `admin`; `session_id` the sign-in it came by, 0
-    where it came by the API token `token_id`, which is for `scopes`."""
+    where it came by the API token `token_id`, which is for `scopes`. `data` is there where the view
+    wants their key-value data beside their own book."""
 
     user_id: int
     session_id: int
@@ -40,6 +41,7 @@ class Actor(NamedTuple):
     book: Book
     token_id: int | None = None
     scopes: frozenset[str] | None = None
+    data: Book | None = None
 
     def may(self, scope: str) -> bool:
         """Whether this sign-in is for that: a session is for everything."""

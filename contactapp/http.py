@@ -42,6 +42,12 @@ def admins_only(view: View) -> View:
     return view
 
 
+def with_own_data(view: View) -> View:
+    """Mark a view whose actor has their key-value data beside their own book."""
+    view.takes_both = True  # type: ignore[attr-defined]
+    return view
+
+
 def scoped(area: str) -> Callable[[View], View]:
     """Mark a view that API tokens may use which have the area's scopes (see `auth.scopes`)."""
 

@@ -17,9 +17,11 @@ from .tokens import Claims
 
 Signed = Claims | ApiClaims  # whose signature or hash is right; it may have ended since
 
+_OF_DATA = len(Book._fields)
 _TOUCH_AFTER = 60_000  # milliseconds between two writes of a last use
 _USER = "u.active, u.role, u.key_id"
 _BOOK = "b.id, b.owner_id, b.key_id, b.stream_id, st.seq, st.head"
+_DATA = "0, u.id, u.key_id, u.stream_id, sd.seq, sd.head, 'owner', sd.items, sd.size"
 
 
 class _Reads(NamedTuple):
@@ -28,6 +30,7 @@ class _Reads(NamedTuple):
     own_book: Sql
     other_book: Sql
     own_data: Sql
+    own_both: Sql
     touch: Sql
 
 
@@ -51,9 +54,13 @@ def _reads(table: str, ends: str) -> _Reads:
             f"LEFT JOIN stream st ON st.id = b.stream_id {who}"
         ),
         Sql(
-            f"SELECT {ends}, {_USER}, "
-            "0, u.id, u.key_id, u.stream_id, st.seq, st.head, 'owner', st.items, st.size "
-            f"{holder} JOIN stream st ON st.id = u.stream_id {who}"
+            f"SELECT {ends}, {_USER}, {_DATA} {holder} JOIN stream sd ON sd.id = u.stream_id {who}"
+        ),
+        Sql(
+            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner', {_DATA} {holder} "
+            "JOIN stream sd ON sd.id = u.stream_id "
+            "JOIN book b ON b.owner_id = u.id AND b.personal "
+            f"JOIN stream st ON st.id = b.stream_id {who}"
         ),
         Sql(
             f"UPDATE {table} SET last_used_at = ? "  # noqa: S608
@@ -88,6 +95,15 @@ def with_own_data(app: Flask, asked: Request, signed: Signed) -> Actor:
     reads, row_id = _reads_of(signed)
     read = app.extensions["contactapp.database"].lane.one
     return _actor(asked, signed, read(reads.own_data, (row_id, signed.user_id)))
+
+
+def with_both(app: Flask, asked: Request, signed: Signed) -> Actor:
+    """The actor, their own book and their key-value data. Raises Unauthenticated."""
+    reads, row_id = _reads_of(signed)
+    read = app.extensions["contactapp.database"].lane.one
+    row = read(reads.own_both, (row_id, signed.user_id))
+    actor = _actor(asked, signed, row and row[:-_OF_DATA])
+    return actor._replace(data=Book(*row[-_OF_DATA:]))
 
 
 def _reads_of(signed: Signed) -> tuple[_Reads, int]:

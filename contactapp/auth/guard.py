@@ -37,6 +37,7 @@ def install(app: Flask) -> None:
         ("admins", "is_for_admins"),
         ("books", "takes_book"),
         ("data", "takes_data"),
+        ("both", "takes_both"),
     ):
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
@@ -72,12 +73,13 @@ def guard() -> None:
         if isinstance(claims, ApiClaims):
             _require_scope(app, asked, claims)
         takes_book = endpoint in extensions["contactapp.books"]
+        book_id = _book_parameter(asked) if takes_book else None
         if endpoint in extensions["contactapp.data"]:
             actor = actors.with_own_data(app, asked, claims)
+        elif book_id is None and endpoint in extensions["contactapp.both"]:
+            actor = actors.with_both(app, asked, claims)
         else:
-            actor = actors.with_book(
-                app, asked, claims, _book_parameter(asked) if takes_book else None
-            )
+            actor = actors.with_book(app, asked, claims, book_id)
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise Forbidden()
@@ -152,11 +154,15 @@ def caller() -> Actor | None:
 
 def actor_again() -> Actor:
     """Who asks, judged anew in all but the quota, for an answer that took a while to come; the
-    book's state is today's too. Raises Unauthenticated or NotFound."""
+    state of the book, and of the data beside one's own, is today's too. Raises Unauthenticated or
+    NotFound."""
     claims, refusal = _claims(request)
     if claims is None:
         raise refusal or Unauthenticated()
-    return actors.with_book(current_app, request, claims, _book_parameter(request))
+    book_id = _book_parameter(request)
+    if book_id is None:
+        return actors.with_both(current_app, request, claims)
+    return actors.with_book(current_app, request, claims, book_id)
 
 
 def claimed_user_id() -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from flask import Flask, current_app
@@ -81,18 +81,21 @@ def looking_through(contacts: int) -> AbstractContextManager[None]:
     return large_books().place() if contacts > LARGE else nullcontext()
 
 
-@contextmanager
-def note_texts(book: Book, contacts: int = 0) -> Iterator[BookView[NoteRow]]:
+def note_texts(book: Book, contacts: int = 0) -> AbstractContextManager[BookView[NoteRow]]:
     """The texts of a book's notes, to be looked through beside so many contacts; with a place where
     that takes long, or the notes are so long that each search reads all of them."""
-    with ExitStack() as held:
-        kept = note_views().keeps(book)
-        if not kept:
-            held.enter_context(large_books().place())
-        texts = note_views().current(book)
-        if kept:
-            held.enter_context(looking_through(contacts + texts.size // _AS_A_CONTACT))
-        yield texts
+    if not note_views().keeps(book):
+        return _with_a_place(lambda: note_views().current(book))
+    texts = note_views().current(book)
+    if contacts + texts.size // _AS_A_CONTACT > LARGE:
+        return _with_a_place(lambda: texts)
+    return nullcontext(texts)
+
+
+@contextmanager
+def _with_a_place(read: Callable[[], BookView[NoteRow]]) -> Iterator[BookView[NoteRow]]:
+    with large_books().place():
+        yield read()
 
 
 def create_personal_book(owner_id: int) -> int:

@@ -128,7 +128,9 @@ def _page(actor: Actor, told: Told, query: dict[str, Any]) -> Page:
     parts = {}
     for name, book in _streams(actor):
         since: Position | None = getattr(told, name)
-        if since != (book.seq, book.head):
+        if since is None and book.seq == 0:  # nothing was ever stored: nothing to read
+            told = told._replace(**{name: Position(book.seq, book.head)})
+        elif since != (book.seq, book.head):
             parts[name] = read(book, since, query["types"], query["limit"])
     turns = _turns(parts, query["limit"])
     count = Counter(turns)
@@ -146,11 +148,16 @@ def _streams(actor: Actor) -> list[tuple[str, Book]]:
     who came in with what may read them."""
     found = [("book", actor.book)]
     if actor.book.owner_id == actor.user_id and actor.may("data:read"):
-        row = lane().one(_DATA, (actor.user_id,))
-        if row is None:  # the account was erased since the actor was let in
-            raise NotFound()
-        found.append(("data", Book(*row)))
+        found.append(("data", actor.data or _own_data(actor)))
     return found
+
+
+def _own_data(actor: Actor) -> Book:
+    """The data of who named their own book by its number, beside which the guard reads none."""
+    row = lane().one(_DATA, (actor.user_id,))
+    if row is None:  # the account was erased since the actor was let in
+        raise NotFound()
+    return Book(*row)
 
 
 def _turns(parts: dict[str, Part], limit: int) -> list[str]:

@@ -9,7 +9,7 @@ from flask import Response
 
 from ..answers import come_back_after, conditional, list_tag
 from ..auth.guard import actor_again
-from ..http import Blueprint, actor
+from ..http import Blueprint, actor, with_own_data
 from . import feed
 from .schemas import ChangeFeed, ChangesQuery
 
@@ -19,6 +19,7 @@ changes = Blueprint(
 
 
 @changes.route("/changes")
+@with_own_data
 @changes.query(ChangesQuery)
 @changes.response(200, ChangeFeed)
 def list_changes(query: dict[str, Any]) -> Response:

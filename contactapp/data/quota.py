@@ -23,10 +23,10 @@ def take(log: ChangeLog, items: int, size: int) -> None:
 
 def quota_headers(store: Book) -> dict[str, str]:
     """What an answer says of the quota; nothing of what has no limit."""
-    found = {}
+    found, given = {}, settings()
     for what, used, limit in (
-        ("Entries", store.items, settings().data_max_entries),
-        ("Bytes", store.size, settings().data_max_bytes),
+        ("Entries", store.items, given.data_max_entries),
+        ("Bytes", store.size, given.data_max_bytes),
     ):
         if limit:
             found[f"X-Data-{what}-Limit"] = str(limit)

@@ -83,8 +83,9 @@ def create_data_entry(fields: dict[str, Any]) -> Response:
 @data.response(200, DataEntry)
 def get_data_entry(key: str) -> Response:
     """Show an entry"""
-    also_say(service.quota_headers(actor().book))
-    entry = service.get_entry(actor(), _key(key))
+    who = actor()
+    also_say(service.quota_headers(who.book))
+    entry = service.get_entry(who, _key(key))
     return conditional(version_tag(entry.meta.version), entry.body)
 
 
