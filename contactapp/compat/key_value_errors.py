@@ -8,6 +8,7 @@ from flask import Response, request
 
 from ..answers import answer_object
 from ..errors import AppError
+from .told import sentence
 
 
 class Told(NamedTuple):
@@ -32,6 +33,7 @@ CODES: dict[str, Told] = {
     "INVALID_CREDENTIALS": Told(401, ("invalid_credentials",), "Invalid credentials. The provided username or password is incorrect."),
     "INVALID_TOKEN": Told(401, ("not_authenticated", "invalid_token"), "Invalid access token provided."),
     "EMAIL_NOT_VERIFIED": Told(403, ("email_not_verified",)),
+    "INSUFFICIENT_SCOPE": Told(403, ("insufficient_scope",)),
     "QUOTA_EXCEEDED": Told(403, ("data_quota_exceeded",)),
     "NOT_FOUND": Told(404, ("not_found",)),
     "KEY_NOT_FOUND": Told(404, ("key_not_found",), "The provided key does not exist in the database."),
@@ -63,7 +65,6 @@ _BY_FIELD: dict[str, dict[str, str]] = {
     "update_entry": _DATA,
     "delete_entry": _DATA,
 }
-_MAX_POINTER = 80  # characters shown of a field's name, which may be as long as the body
 
 
 def in_envelope(error: AppError, _request_id: str) -> Response:
@@ -96,5 +97,5 @@ def _of_field(error: AppError) -> tuple[str, str]:
     if not detail:
         return code, message
     if code in {"INVALID_REQUEST", "MISSING_FIELDS"}:  # of more than one field: which it was
-        return code, f"{message.partition('.')[0]}. {pointer[1:_MAX_POINTER]}: {detail}"
+        return code, f"{message.partition('.')[0]}. {sentence(error.errors[0])}"
     return code, f"{message} {detail}"

@@ -12,13 +12,18 @@ from ..contacts.queries import BirthdayQuery, Words
 from ..contacts.schemas import ContactPatch
 from ..incoming import MAX_ID, Problem
 from ..shapes import Paging, PlainInteger
+from .card import shown
 
 _WORDS = ("q", "query")
+_KNOWN = tuple(name for name in shown(0, {}) if name != "id")
 MOST = 1000  # contacts in one answer; none of the clients knows what a cursor is
 
 
 class Sent(ContactPatch):
     """A contact, whole or in part."""
+
+    class Meta:
+        fields = _KNOWN  # what no client is shown, none means to change
 
     @post_load
     def _resolve_aliases(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

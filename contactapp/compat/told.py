@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from flask import Response
 
 from ..answers import answer_object
-from ..errors import AppError
+from ..errors import AppError, FieldError
 from ..problems import Renderer
+
+_MAX_NAME = 80  # characters shown of a field's name, which may be as long as the body
+
+
+def sentence(wrong: FieldError) -> str:
+    """What is wrong for people, and with which field; some faults are the whole body's."""
+    name = wrong.pointer.lstrip("/?")[:_MAX_NAME]
+    return f"{name}: {wrong.detail}" if name else wrong.detail
 
 
 def telling(
@@ -20,8 +28,8 @@ def telling(
 
     def tell(error: AppError, request_id: str) -> Response:
         problem = error.problem(request_id)
-        named = [f"{wrong.pointer.lstrip('/?')}: {wrong.detail}" for wrong in error.errors]
-        detail = " ".join(named) or own_details.get(error.code, error.detail)
+        wrong = " ".join(map(sentence, error.errors))
+        detail = wrong or own_details.get(error.code, error.detail)
         status = own_statuses.get(error.code, error.status)
         told = {**problem, "status": status, "detail": detail, "message": detail}
         response = answer_object(told, status)

@@ -158,6 +158,30 @@ def test_a_flood_of_pixels_is_refused_by_its_header(alice, size):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
 
 
+def bloated(text, count):
+    """A PNG of one small picture and many compressed texts."""
+    whole = picture(size=(8, 8))
+    itxt = b"\0\1\0\0\0" + zlib.compress(text, 9)
+    texts = [chunk(b"iTXt", b"k%d" % n + itxt) for n in range(count)]
+    return whole[:33] + b"".join(texts) + whole[33:]
+
+
+# FI-1
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("🜚".encode() + bytes(2**20 - 4), 64), (bytes(2**20 - 1) + b"\xff", 2000)],
+    ids=["memory", "time"],
+)
+def test_what_is_compressed_beside_the_pixels_is_not_unfolded(alice, text, count):
+    data = bloated(text, count)
+    put(alice, picture())  # Pillow is there
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    answer = alice.put(AVATAR, data=data, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 201
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # KiB
+    assert time.process_time() - begun < 1
+
+
 # FI-1
 def test_of_an_animation_the_first_frame_is_drawn(alice):
     frames = [Image.new("RGB", (50, 50), (250, 0, 0))]

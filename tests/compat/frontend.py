@@ -28,7 +28,8 @@ class Frontend:
             method, self.url + path, json=json, timeout=60, allow_redirects=False, **kwargs
         )
         assert answer.status_code == status, (method, path, answer.status_code, answer.text)
-        if status >= 400 and answer.headers["Content-Type"] == "application/json" and answer.text:
+        if status >= 400 and answer.headers["Content-Type"] != "text/html; charset=utf-8":
+            assert answer.headers["Content-Type"] == "application/json"
             told = answer.json()
             assert told["status"] == status
             assert told["detail"] == told["message"]

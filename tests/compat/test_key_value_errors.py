@@ -89,6 +89,13 @@ def read_only(world):
     return world.ask("DELETE", "/data/k")
 
 
+def narrow(world):
+    made = {"name": "Backup", "scopes": ["contacts:read"]}
+    headers = bearer(signed_in(world.client, world.user))
+    token = world.client.post("/api/v1/auth/api-tokens", json=made, headers=headers).json["token"]
+    return world.ask("GET", "/data/k", headers=bearer(token))
+
+
 STALE = {"If-Match": '"v9-00000000"'}
 REACHED = {
     "INVALID_REQUEST": lambda w: w.register(full_name=...),
@@ -101,6 +108,7 @@ REACHED = {
     "INVALID_CREDENTIALS": lambda w: sign_in(w, password="wrong"),
     "INVALID_TOKEN": lambda w: w.client.get("/api/data/k"),
     "EMAIL_NOT_VERIFIED": unverified,
+    "INSUFFICIENT_SCOPE": narrow,
     "QUOTA_EXCEEDED": lambda w: w.ask("POST", "/data", json={"key": "other", "value": 1}),
     "NOT_FOUND": lambda w: w.client.get("/api/nothing/here"),
     "KEY_NOT_FOUND": lambda w: w.ask("GET", "/data/other"),
@@ -124,7 +132,8 @@ def test_every_code_is_reached(world, code):
     message = told(answer, CODES[code].status, code)
     assert message == (CODES[code].message or message)
     assert ("Retry-After" in answer.headers) == (answer.status_code in {429, 503, 507})
-    assert ("WWW-Authenticate" in answer.headers) == (answer.status_code == 401)
+    asks_for_another = answer.status_code == 401 or code == "INSUFFICIENT_SCOPE"
+    assert ("WWW-Authenticate" in answer.headers) == asks_for_another
     assert ("Allow" in answer.headers) == (answer.status_code == 405)
 
 
@@ -154,6 +163,7 @@ def test_the_document_lists_every_code():
     [
         ({"data": b"{", "content_type": "application/json"}, "The body is not valid JSON"),
         ({"json": []}, "The body must be a JSON object."),
+        ({"json": "\0"}, "Contains NUL"),
         ({"json": {}, "query_string": {"password": PASSWORD}}, "Send password in the body"),
         ({"json": {}, "headers": {"Host": "evil.example:99"}}, "This server is not called"),
     ],
