@@ -89,7 +89,7 @@ def _read(store: Book, key: str) -> Entry | None:
 def list_entries(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
     """A page of the actor's live entries by key, for orjson, and the state that it was read in;
     `query` is a parsed schemas.DataQuery. It ends early where the values get long. Raises
-    BadRequest for a cursor that is not of this list."""
+    BadRequest for a cursor that is not of this list, or NotFound where the account was erased."""
     store, now, prefix = actor.book, clock.now_ms(), query["prefix"]
     seal, listing = CursorSeal(actor.user_id, store.id), _listing(prefix)
     begin, end = (store.owner_id, prefix), _above(prefix)
@@ -105,6 +105,8 @@ def list_entries(actor: Actor, query: dict[str, Any]) -> tuple[bytes, Page]:
             *(store.owner_id, first, end, now, query["limit"] + 1, query["skip"], store.stream_id),
         ),
     )
+    if not rows:  # the account was erased since the actor was let in
+        raise NotFound()
     head, next_expiry, total = rows[0][:3]
     found = [row[3:] for row in rows[: query["limit"]] if row[3] is not None]
     if room > 0:

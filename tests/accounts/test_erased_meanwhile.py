@@ -54,6 +54,15 @@ def let_in(app, erase, monkeypatch):
     return lambda: waiting.append(erase)
 
 
+@pytest.mark.parametrize(
+    "path", ["/data", "/data?limit=1&prefix=k", "/data/k", "/data-history/k", "/changes"]
+)
+def test_of_their_own_data_they_find_nothing_either(owner, path, let_in):
+    owner.put("/data/k", json={"value": 1})
+    let_in()
+    assert owner.get(path).status_code == 404
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("before", ["new", "known"])
 def test_they_find_nothing_there(app, owner, contact, path, before, let_in):
