@@ -17,6 +17,17 @@ from .crypto import Cipher, SealError
 from .errors import BadRequest
 from .keyring import keyring
 
+# Bytes of what is shown, after which a page ends: 500 entries of 64 KiB would be 32 MiB, and 500
+# changes of them twice that.
+PAGE_BYTES = 4 * 2**20
+
+
+def kept_json(value: Any) -> orjson.Fragment:
+    """A part of an answer, kept as JSON until the others are there: as Python's objects it may take
+    25 times as much."""
+    # A copy: orjson's bytes keep the buffer they were written in, which may have megabytes.
+    return orjson.Fragment(bytes(memoryview(orjson.dumps(value))))
+
 
 def next_link(cursor: str | None) -> dict[str, str]:
     """The Link header of a page (RFC 8288): this request with the next cursor."""
@@ -107,10 +118,10 @@ class Pager:
             following = [i for i in items if (i["id"] < last if newest_first else i["id"] > last)]
         return self.page(following[self.skip : self.skip + self.rows], len(items))
 
-    def page(self, items: list[dict[str, Any]], total: int) -> Page:
-        """The page of the up to `rows` items that were read."""
+    def page(self, items: list[dict[str, Any]], total: int, *, more: bool = False) -> Page:
+        """The page of the up to `rows` items that were read; `more`: not all of these were."""
         found = items[: self._limit]
-        more = len(items) > self._limit
+        more = more or len(items) > self._limit
         cursor = self._seal.seal([found[-1]["id"]], self._listing) if more else None
         return Page(found, cursor, total)
 

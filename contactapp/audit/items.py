@@ -87,10 +87,10 @@ class BookChanges(NamedTuple):
     ) -> dict[str, Any]:
         """A change (schema Event), from CHANGE_COLUMNS."""
         place = ("change", "sealed", self.stream_id, seq)
-        details = {}
+        details: Any = {}
         if sealed is not None:
             try:
-                details = orjson.loads(keyring().cipher(self.key_id).open(sealed, *place))
+                details = orjson.Fragment(keyring().cipher(self.key_id).open(sealed, *place))
             except SealError:
                 log.warning("change %d of stream %d does not open", seq, self.stream_id)
         return {

@@ -72,4 +72,7 @@ class Event(Schema):
 
 
 class EventPage(PageShape):
+    """One page of the trail. It has fewer than `limit` items where they are long: go on while there
+    is a `next_cursor`."""
+
     items = fields.List(fields.Nested(Event), required=True)

@@ -20,7 +20,7 @@ import orjson
 
 from ..actor import Actor
 from ..database import Sql, lane
-from ..paging import CursorSeal, Page
+from ..paging import PAGE_BYTES, CursorSeal, Page
 from .items import CHANGE_COLUMNS, EVENT_COLUMNS, BookChanges, shown_event
 from .kinds import CHANGE_KINDS, EVENT_KINDS
 
@@ -51,9 +51,10 @@ class _Statements(NamedTuple):
 
 def _statements(table: str, number: str, shown: str, joined: str, where: str) -> _Statements:
     part = f"WHERE {where} AND {number} < ? AND {number} >= ? ORDER BY {number} DESC LIMIT ?"
-    at = f"{number.partition('.')[0]}.at"
+    of = number.partition(".")[0]
+    key = f"{of}.at, {number}, coalesce(length({of}.sealed), 0)"
     return _Statements(
-        Sql(f"SELECT {at}, {number} FROM {table} {part}"),  # noqa: S608
+        Sql(f"SELECT {key} FROM {table} {part}"),  # noqa: S608
         Sql(f"SELECT {shown} FROM {table} {joined} {part}"),  # noqa: S608
         Sql(f"SELECT count(*) FROM {table} WHERE {where}"),  # noqa: S608
     )
@@ -75,6 +76,9 @@ _CHANGES_OF_KIND = _change_statements(f"{_OF_CHANGES} AND k.entity = ?")
 _CHANGES_OF_ONE = _change_statements(f"{_OF_CHANGES} AND k.entity = ? AND k.entity_id = ?")
 
 
+_Key = tuple[int, int, int]  # a row's time, its number, and how many bytes of it are sealed
+
+
 class _Source(NamedTuple):
     """One strict order: its name in a cursor, how it is read, and how a row is shown."""
 
@@ -83,11 +87,11 @@ class _Source(NamedTuple):
     asked: tuple[Any, ...]
     shown: Callable[..., dict[str, Any]]
 
-    def keys(self, before: int, at_once: int) -> list[tuple[int, int]]:
-        """(at, number) of the rows below a number, the newest first."""
+    def keys(self, before: int, at_once: int) -> list[_Key]:
+        """Those of the rows below a number, the newest first."""
         return lane().all(self.sql.keys, (*self.asked, before, 0, at_once))
 
-    def following(self, keys: list[tuple[int, int]], at_once: int) -> Iterator[tuple[int, int]]:
+    def following(self, keys: list[_Key], at_once: int) -> Iterator[_Key]:
         """These and all that come after them."""
         while keys:
             yield from keys
@@ -125,8 +129,8 @@ def list_trail(actor: Actor, query: dict[str, Any]) -> Page:
 def _merged(
     sources: list[_Source], starts: dict[str, int], skip: int, limit: int
 ) -> tuple[list[tuple[str, int]], dict[str, int], bool]:
-    """(source, number) of the rows of a page; how far each source is shown then; and whether there
-    are more."""
+    """(source, number) of the rows of a page, which ends early where they are long; how far each
+    source is shown then; and whether there are more."""
     at_once = min(skip + limit + 1, _BATCH)
     reached, turns = {}, []
     for source in sources:
@@ -136,16 +140,20 @@ def _merged(
         turns.append(_named(source.name, source.following(first, at_once)))
     # Its inputs need not be sorted: it yields the greatest of what each has next.
     rows = heapq.merge(*turns, key=lambda row: row[1], reverse=True)
-    shown = []
-    for place, (name, _, number) in enumerate(islice(rows, skip + limit)):
-        reached[name] = number
+    shown: list[tuple[str, int]] = []
+    room = PAGE_BYTES
+    for place, (name, _, number, size) in enumerate(islice(rows, skip + limit)):
         if place >= skip:
+            if shown and room <= 0:
+                return shown, reached, True
             shown.append((name, number))
+            room -= size
+        reached[name] = number
     return shown, reached, next(rows, None) is not None
 
 
-def _named(name: str, keys: Iterator[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
-    return ((name, at, number) for at, number in keys)
+def _named(name: str, keys: Iterator[_Key]) -> Iterator[tuple[str, int, int, int]]:
+    return ((name, *key) for key in keys)
 
 
 def _sources(actor: Actor, query: dict[str, Any]) -> list[_Source]:

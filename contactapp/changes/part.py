@@ -13,6 +13,7 @@ from ..actor import Book
 from ..database import Sql, lane
 from ..errors import Gone, NotFound
 from ..keyring import keyring
+from ..paging import PAGE_BYTES, kept_json
 from .models import GENESIS
 from .service import ENTITIES, SHOWN
 
@@ -24,14 +25,21 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 # the floor, by which a cursor there is checked.
 _AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
 _COLUMNS = (
-    "seq, head, entity, op, entity_id, version, changed_fields, at, actor_id, request_id, sealed"
+    *("seq", "head", "entity", "op", "entity_id", "version", "changed_fields", "at", "actor_id"),
+    *("request_id", "sealed"),
 )
+# `found`: how many there would be if the answer had room for them.
 _PART = (
-    "SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, k.* FROM stream s "  # noqa: S608
+    "SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, k.found, "  # noqa: S608
+    f"{', '.join(f'd.{name}' for name in _COLUMNS)} FROM stream s "
     "LEFT JOIN change c ON c.stream_id = s.id AND c.seq = ? "
     f"LEFT JOIN change e ON e.stream_id = s.id AND e.seq = {_AFTER} + ? "
-    f"LEFT JOIN (SELECT {_COLUMNS} FROM change WHERE stream_id = ? AND seq > {_AFTER} "
-    f"AND seq <= {_AFTER} + ?{{}} ORDER BY seq LIMIT ?) k ON 1 = 1 WHERE s.id = ? ORDER BY k.seq"
+    "LEFT JOIN (SELECT p.seq, count(*) OVER () AS found, "
+    "sum(p.size) OVER (ORDER BY p.seq) - p.size AS above FROM ("
+    "SELECT seq, coalesce(length(sealed), 0) AS size FROM change "
+    f"WHERE stream_id = ? AND seq > {_AFTER} AND seq <= {_AFTER} + ?{{}} ORDER BY seq LIMIT ?"
+    ") p) k ON k.above < ? "
+    "LEFT JOIN change d ON d.stream_id = s.id AND d.seq = k.seq WHERE s.id = ? ORDER BY k.seq"
 )
 
 
@@ -62,21 +70,21 @@ class Part(NamedTuple):
 
 
 def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int) -> Part:
-    """Up to `limit` changes of these types after a position, or from the oldest that is kept; no
-    types are all. Raises Gone where the position is too old or not of this history, or NotFound.
-    """
+    """Up to `limit` changes of these types after a position, or from the oldest that is kept, and
+    fewer where they are long; no types are all. Raises Gone where the position is too old or not of
+    this history, or NotFound."""
     id_, seq = book.stream_id, since.seq if since else 0
     after, span = (seq, id_), _LOOKED_THROUGH if types else limit  # numbers have no gaps
-    parameters = (seq, *after, span, id_, *after, *after, span, limit + 1, id_)
+    parameters = (seq, *after, span, id_, *after, *after, span, limit + 1, PAGE_BYTES, id_)
     rows = lane().all(_statement(frozenset(types)), parameters)
     if not rows:  # the book was erased since the actor was let in
         raise NotFound()
-    seq, head, floor, known, *looked_at = rows[0][:6]
+    seq, head, floor, known, *looked_at, count = rows[0][:7]
     state = end = Position(seq, head)
     if since is not None:
         _check(since, state, floor, known)
-    found = [row[6:] for row in rows[:limit] if row[6] is not None]
-    if len(rows) > limit:
+    found = [row[7:] for row in rows[:limit] if count]
+    if count and count > len(found):
         end = Position(*found[-1][:2])
     elif looked_at[0] is not None:
         end = Position(*looked_at)
@@ -110,6 +118,7 @@ def items(part: Part) -> list[dict[str, Any]]:
     for row in part.rows:
         seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
         texts = sealed and orjson.loads(open_(sealed, seq))
+        after = texts and texts["after"]
         found.append(
             {
                 "seq": seq,
@@ -121,9 +130,9 @@ def items(part: Part) -> list[dict[str, Any]]:
                 "at": clock.rfc3339(at),
                 "actor_id": actor_id,
                 "request_id": request_id,
-                "data": texts and texts["after"],
+                "data": after and kept_json(after),
             }
         )
         if entity == "data":  # by which its reader knows it, a deleted one too
-            found[-1]["key"] = texts and (texts["after"] or texts["before"])["key"]
+            found[-1]["key"] = texts and (after or texts["before"])["key"]
     return found

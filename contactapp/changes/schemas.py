@@ -58,7 +58,7 @@ class Change(Schema):
 class ChangeFeed(Schema):
     """Changes in the order in which they were made, of one's own book together with those of one's
     data. `next_cursor` is always there: keep it, and ask again with `since`; at once with
-    `has_more`, though there may be no items in this answer."""
+    `has_more`, though there may be few items in this answer, or none."""
 
     items = fields.List(fields.Nested(Change), required=True)
     next_cursor = fields.String(required=True)
@@ -95,7 +95,8 @@ class Version(Schema):
 
 
 class HistoryPage(PageShape):
-    """The versions of an object, the newest first, as far back as changes are kept."""
+    """The versions of an object, the newest first, as far back as changes are kept. It has fewer
+    than `limit` items where they are long: go on while there is a `next_cursor`."""
 
     items = fields.List(fields.Nested(Version), required=True)
 

@@ -16,7 +16,7 @@ from ..crypto import Cipher
 from ..database import Sql, lane
 from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
-from ..paging import Page, Pager
+from ..paging import PAGE_BYTES, Page, Pager, kept_json
 from .models import GENESIS
 
 Entity = Literal["contact", "note", "data"]
@@ -37,7 +37,7 @@ _ADVANCE = Sql("UPDATE stream SET seq = ?, head = ?, items = ?, size = ? WHERE i
 
 
 _ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
-_EXPORTED_AT_ONCE = 500
+_EXPORTED_AT_ONCE = 50  # which may have 6 MiB
 _EXPORTED = Sql(
     f"SELECT b.id, b.key_id, k.stream_id, k.seq, k.at, {', '.join(f'k.{n}' for n in _ABOUT)}, "  # noqa: S608
     "k.changed_fields, k.sealed FROM (SELECT id, key_id, stream_id FROM book WHERE owner_id = ? "
@@ -54,10 +54,14 @@ _VERSIONS = (
 )
 _NEWEST = 2**62  # a seq after all
 # The number of all versions beside each of the page's, and beside none: one state of the database.
+# `found`: how many there would be if the page had room for them.
 _HISTORY = Sql(
-    f"SELECT t.total, k.* FROM (SELECT count(*) AS total {_VERSIONS}) t LEFT JOIN "  # noqa: S608
-    f"(SELECT seq, version, op, at, actor_id, request_id, sealed {_VERSIONS} AND +seq < ? "
-    "ORDER BY +seq DESC LIMIT ? OFFSET ?) k ON 1 = 1 ORDER BY k.seq DESC"
+    "SELECT t.total, k.found, c.seq, c.version, c.op, c.at, c.actor_id, c.request_id, c.sealed "  # noqa: S608
+    f"FROM (SELECT count(*) AS total {_VERSIONS}) t LEFT JOIN (SELECT p.seq, count(*) OVER () "
+    "AS found, sum(p.size) OVER (ORDER BY p.seq DESC) - p.size AS above FROM ("
+    f"SELECT seq, coalesce(length(sealed), 0) AS size {_VERSIONS} AND +seq < ? "
+    "ORDER BY +seq DESC LIMIT ? OFFSET ?) p) k ON k.above < ? "
+    "LEFT JOIN change c ON c.stream_id = ? AND c.seq = k.seq ORDER BY k.seq DESC"
 )
 _STATE_AT = Sql(f"SELECT seq, sealed {_VERSIONS} AND version = ?")
 
@@ -146,10 +150,10 @@ def history(actor: Actor, entity: Entity, entity_id: int, query: dict[str, Any])
     book = actor.book
     place = (book.stream_id, book.stream_id, entity, entity_id)
     part = (pager.after(_NEWEST), pager.rows, pager.skip)
-    rows = lane().all(_HISTORY, (*place, *place, *part))
-    cipher = keyring().cipher(book.key_id)
-    items = [_version(cipher, book.stream_id, *row) for _, *row in rows if row[0] is not None]
-    return pager.page(items, rows[0][0])
+    rows = lane().all(_HISTORY, (*place, *place, *part, PAGE_BYTES, book.stream_id))
+    cipher, (total, count) = keyring().cipher(book.key_id), rows[0][:2]
+    items = [_version(cipher, book.stream_id, *row[2:]) for row in rows if count]
+    return pager.page(items, total, more=len(items) < (count or 0))
 
 
 def _version(
@@ -171,7 +175,7 @@ def _version(
         "at": clock.rfc3339(at),
         "actor_id": actor_id,
         "request_id": request_id,
-        "changes": texts and _field_by_field(**texts),
+        "changes": texts and kept_json(_field_by_field(**texts)),
     }
 
 

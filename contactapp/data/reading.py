@@ -15,11 +15,9 @@ from ..crypto import Cipher
 from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
-from ..paging import CursorSeal, Page
+from ..paging import PAGE_BYTES, CursorSeal, Page
 from .entry import Entry, Meta
 from .recent import RecentEntries
-
-PAGE_BYTES = 4 * 2**20  # of values, after which a page ends
 
 COLUMNS = ", ".join(f"e.{name}" for name in (*Meta._fields, "sealed"))
 ONE = Sql(f"SELECT {COLUMNS} FROM data_entry e WHERE e.user_id = ? AND e.key = ?")  # noqa: S608

@@ -106,7 +106,10 @@ def test_only_versions_of_this_contact_are_in_it(alice, versions):
 def test_it_is_found_by_its_contact_and_not_by_walking_through_the_book(alice):
     place = (1, 1, "contact", 1)
     with alice.app.app_context():
-        for sql, parameters in ((_HISTORY, (*place, *place, 9, 51, 0)), (_STATE_AT, (*place, 1))):
+        for sql, parameters in (
+            (_HISTORY, (*place, *place, 9, 51, 0, 1, 1)),
+            (_STATE_AT, (*place, 1)),
+        ):
             plan = lane().all(Sql(f"EXPLAIN QUERY PLAN {sql.qmark}"), parameters)
             used = [step for *_, step in plan if step.startswith("SEARCH change")]
             assert used
