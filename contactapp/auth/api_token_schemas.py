@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from typing import Any
+
 from marshmallow import Schema, ValidationError, fields, validate
 
 from ..contacts.schemas import Line
@@ -28,12 +31,22 @@ class Scopes(fields.List):
         super().__init__(scope, **kwargs)  # type: ignore[arg-type]
 
 
+class Expiry(fields.AwareDateTime):
+    """A time that UTC can say too: the last hours of 9999 west of it are in no year of ours."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(Problem("invalid_time", "After the year 9999.")) from None
+
+
 class ApiTokenInput(Schema):
     """A token for a program."""
 
     name = TokenName(MAX_NAME, required=True)
     scopes = Scopes(required=True, validate=validate.Length(min=1, max=len(SCOPES)))
-    expires_at = fields.AwareDateTime(
+    expires_at = Expiry(
         format="iso", allow_none=True, metadata={"description": "null or absent: never."}
     )
 

@@ -80,6 +80,14 @@ def test_the_database_holds_its_hash_and_not_its_name(alice):
         ({"name": "x", "scopes": ["admin"], "expires_at": "tomorrow"}, "/expires_at"),
         ({"name": "x", "scopes": ["admin"], "expires_at": "2999-01-01T00:00:00"}, "/expires_at"),
         ({"name": "x", "scopes": ["admin"], "expires_at": "2001-01-01T00:00:00Z"}, "/expires_at"),
+        (
+            {"name": "x", "scopes": ["admin"], "expires_at": "9999-12-31T23:00:00-01:00"},
+            "/expires_at",
+        ),
+        (
+            {"name": "x", "scopes": ["admin"], "expires_at": "0001-01-01T00:00:00+14:00"},
+            "/expires_at",
+        ),
         ({"name": "x", "scopes": ["admin"], "token": "ca_mine"}, "/token"),
     ],
 )
@@ -109,6 +117,11 @@ def test_it_ends_when_it_expires(alice, monkeypatch):
     assert program.ask("GET", "/contacts").status_code == 200
     monkeypatch.setattr(clock, "now_ms", lambda: ends)
     refused(program.ask("GET", "/contacts"), 401, "invalid_token")
+
+
+def test_it_may_be_for_as_long_as_years_have_four_digits(alice):
+    assert made(alice, expires_at="9999-12-31T23:59:59Z")["expires_at"] == "9999-12-31T23:59:59Z"
+    assert listed(alice)[0]["expires_at"] == "9999-12-31T23:59:59Z"
 
 
 # TK-6, AU-8
