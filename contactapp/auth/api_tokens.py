@@ -30,7 +30,7 @@ _KNOWN = 8192  # tokens remembered by a process
 
 _WHOSE = Sql("SELECT id, user_id, scopes FROM api_token WHERE hash = ?")
 _OWN = Sql(
-    "SELECT id, uid, scopes, sealed, created_at, expires_at, last_used_at FROM api_token "
+    "SELECT id, uid, sealed, scopes, created_at, expires_at, last_used_at FROM api_token "
     "WHERE user_id = ? ORDER BY id DESC"
 )
 _COUNT = Sql("SELECT count(*) FROM api_token WHERE user_id = ?")
@@ -93,7 +93,7 @@ def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
         raise InvalidFields.one("/expires_at", "in_the_past", "This time has passed.")
     token, uid = PREFIX + secrets.token_urlsafe(32), str(uuid.uuid4())
     place = _place(actor.user_id, uid)
-    row = {
+    row: dict[str, Any] = {
         "uid": uid,
         "user_id": actor.user_id,
         "hash": hashlib.sha256(token.encode()).digest(),
@@ -103,19 +103,21 @@ def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
         "expires_at": expires_ms,
         "last_used_at": None,
     }
-    _insert(actor, row)
-    return {**list_tokens(actor)[0], "token": token}
+    token_id = _insert(actor, row)
+    shown = _shown(token_id, fields["name"], row["scopes"], now, expires_ms, None)
+    return {**shown, "token": token}
 
 
 @write_transaction
-def _insert(actor: Actor, row: dict[str, Any]) -> None:
+def _insert(actor: Actor, row: dict[str, Any]) -> int:
     lock_owner(actor.user_id)  # else two at once would not count each other
     [used] = lane().one(_COUNT, (actor.user_id,))
     if used >= MAX_TOKENS:
         problem = f"{used} of {MAX_TOKENS} API tokens are used."
         raise Forbidden("api_token_limit_reached", problem, limit=MAX_TOKENS, used=used)
-    token_id = lane().insert("api_token", row)
+    token_id: int = lane().insert("api_token", row)
     _record("api_token_made", actor, {"api_token_id": token_id, "scopes": row["scopes"].split()})
+    return token_id
 
 
 @write_transaction
@@ -134,16 +136,22 @@ def list_tokens(actor: Actor) -> list[dict[str, Any]]:
     """The actor's tokens, the newest first, without their texts (schema ApiToken)."""
     cipher = keyring().cipher(actor.key_id)
     return [
-        {
-            "id": id_,
-            "name": cipher.open(sealed, *_place(actor.user_id, uid)).decode(),
-            "scopes": scopes.split(),
-            "created_at": clock.rfc3339(created),
-            "expires_at": expires and clock.rfc3339(expires),
-            "last_used_at": used and clock.rfc3339(used),
-        }
-        for id_, uid, scopes, sealed, created, expires, used in lane().all(_OWN, (actor.user_id,))
+        _shown(id_, cipher.open(sealed, *_place(actor.user_id, uid)).decode(), *about)
+        for id_, uid, sealed, *about in lane().all(_OWN, (actor.user_id,))
     ]
+
+
+def _shown(
+    id_: int, name: str, scopes: str, created: int, expires: int | None, used: int | None
+) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "scopes": scopes.split(),
+        "created_at": clock.rfc3339(created),
+        "expires_at": expires and clock.rfc3339(expires),
+        "last_used_at": used and clock.rfc3339(used),
+    }
 
 
 def forget(user_id: int) -> None:

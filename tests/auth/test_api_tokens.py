@@ -1,6 +1,7 @@
 """GET and POST /auth/api-tokens, DELETE /auth/api-tokens/{id}, and what a token may do."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -122,6 +123,14 @@ def test_it_ends_when_it_expires(alice, monkeypatch):
 def test_it_may_be_for_as_long_as_years_have_four_digits(alice):
     assert made(alice, expires_at="9999-12-31T23:59:59Z")["expires_at"] == "9999-12-31T23:59:59Z"
     assert listed(alice)[0]["expires_at"] == "9999-12-31T23:59:59Z"
+
+
+def test_who_makes_two_at_once_is_told_each(alice):
+    names = [f"Number {number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(lambda name: made(alice, name=name), names))
+    assert [token["name"] for token in told] == names
+    assert {t["id"]: t["name"] for t in told} == {t["id"]: t["name"] for t in listed(alice)}
 
 
 # TK-6, AU-8
