@@ -18,7 +18,7 @@ from .. import clock
 from ..actor import Actor
 from ..audit import service as audit
 from ..database import Sql, lane, write_transaction
-from ..errors import Forbidden, InvalidFields, NotFound
+from ..errors import Forbidden, InvalidFields, NotFound, Unauthenticated
 from ..keyring import keyring
 from ..users.service import lock_owner
 
@@ -34,6 +34,7 @@ _OWN = Sql(
     "WHERE user_id = ? ORDER BY id DESC"
 )
 _COUNT = Sql("SELECT count(*) FROM api_token WHERE user_id = ?")
+_SIGNED_IN = Sql("SELECT 1 FROM session WHERE id = ? AND user_id = ? AND ended_at IS NULL")
 _DELETE = Sql("DELETE FROM api_token WHERE user_id = ? AND id = ?")
 _FORGET = Sql("DELETE FROM api_token WHERE user_id = ?")
 
@@ -85,8 +86,8 @@ def claims_of(token: str) -> ApiClaims | None:
 
 def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
     """Make a token of loaded fields (schema ApiTokenInput); its text is in the answer and nowhere
-    else. Raises Forbidden (`api_token_limit_reached`), and InvalidFields for an expiry that has
-    passed."""
+    else. Raises Forbidden (`api_token_limit_reached`), InvalidFields for an expiry that has
+    passed, and Unauthenticated where the session ended meanwhile."""
     now, expires = clock.now_ms(), fields.get("expires_at")
     expires_ms = int(expires.timestamp() * 1000) if expires else None
     if expires_ms is not None and expires_ms <= now:
@@ -111,6 +112,9 @@ def create_token(actor: Actor, fields: dict[str, Any]) -> dict[str, Any]:
 @write_transaction
 def _insert(actor: Actor, row: dict[str, Any]) -> int:
     lock_owner(actor.user_id)  # else two at once would not count each other
+    # A reset takes every token away, and who was let in before it waits here until it is done.
+    if lane().one(_SIGNED_IN, (actor.session_id, actor.user_id)) is None:
+        raise Unauthenticated("invalid_token")
     [used] = lane().one(_COUNT, (actor.user_id,))
     if used >= MAX_TOKENS:
         problem = f"{used} of {MAX_TOKENS} API tokens are used."

@@ -22,7 +22,7 @@ from ..contacts.birthdays import day_of
 from ..contacts.row import Row
 from ..crypto import ROW_TOKEN, row_token
 from ..database import ConstraintViolated, Sql, lane, write_transaction
-from ..errors import Forbidden, NotFound
+from ..errors import Forbidden, NotFound, Unauthenticated
 from ..keyring import keyring
 from ..users.service import lock_owner
 from .calendar import Birthday, birthday_calendar
@@ -49,6 +49,10 @@ _OWN = Sql(
     "WHERE f.user_id = ? ORDER BY f.id"
 )
 _COUNT = Sql("SELECT count(*) FROM feed WHERE user_id = ?")
+_SIGNED_IN = Sql(
+    "SELECT 1 FROM session WHERE id = ? AND user_id = ? AND ended_at IS NULL "
+    "UNION ALL SELECT 1 FROM api_token WHERE id = ? AND user_id = ?"
+)
 _DELETE = Sql("DELETE FROM feed WHERE user_id = ? AND id = ?")
 _FORGET = Sql("DELETE FROM feed WHERE user_id = ?")
 _FORGET_BOOK = Sql("DELETE FROM feed WHERE book_id = ?")
@@ -99,8 +103,9 @@ class Opened(NamedTuple):
 
 
 def create_feed(actor: Actor, kind: str, label: str | None) -> dict[str, Any]:
-    """Make a feed of the actor's book. Raises Forbidden (`feed_limit_reached`), or NotFound where
-    the account or the book was erased meanwhile."""
+    """Make a feed of the actor's book. Raises Forbidden (`feed_limit_reached`), NotFound where the
+    account or the book was erased meanwhile, and Unauthenticated where the session or API token
+    ended."""
     uid, cipher = str(uuid.uuid4()), keyring().cipher(actor.key_id)
     sealed = cipher.seal((label or "").encode(), *_place(actor.user_id, uid))
     return _insert(actor, uid, kind, sealed).shown(actor.key_id, active=True)
@@ -109,6 +114,10 @@ def create_feed(actor: Actor, kind: str, label: str | None) -> dict[str, Any]:
 @write_transaction
 def _insert(actor: Actor, uid: str, kind: str, sealed: bytes) -> Feed:
     lock_owner(actor.user_id)  # else two at once would not count each other
+    # A reset takes every feed away, and who was let in before it waits here until it is done.
+    who = (actor.session_id, actor.user_id, actor.token_id, actor.user_id)
+    if lane().one(_SIGNED_IN, who) is None:
+        raise Unauthenticated("invalid_token")
     [used] = lane().one(_COUNT, (actor.user_id,))
     if used >= MAX_FEEDS:
         problem = f"{used} of {MAX_FEEDS} feeds are used."
