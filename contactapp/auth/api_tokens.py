@@ -27,8 +27,11 @@ MAX_NAME = 100  # characters
 MAX_TOKENS = 50  # of a user: each is a secret that may get lost
 _LENGTH = len(PREFIX) + 43
 _KNOWN = 8192  # tokens remembered by a process
+# Milliseconds until it looks again: whom a revoked token belonged to must not be charged for it in
+# their quota for ever.
+_REMEMBERED = 60_000
 
-_WHOSE = Sql("SELECT id, user_id, scopes FROM api_token WHERE hash = ?")
+_WHOSE = Sql("SELECT user_id, id, scopes, expires_at FROM api_token WHERE hash = ?")
 _OWN = Sql(
     "SELECT id, uid, sealed, scopes, created_at, expires_at, last_used_at FROM api_token "
     "WHERE user_id = ? ORDER BY id DESC"
@@ -40,36 +43,44 @@ _FORGET = Sql("DELETE FROM api_token WHERE user_id = ?")
 
 
 class ApiClaims(NamedTuple):
-    """Whose a token is, and what for: facts that never change. It may be gone or have expired."""
+    """Whose a token is, what for and until when: facts that never change. It may be gone."""
 
     user_id: int
     token_id: int
     scopes: frozenset[str]
+    expires_at: int | None
 
 
 class KnownTokens:
-    """The tokens that this process has seen, by their hashes, so that a request needs one read of
-    the database as with a session. Whether a token is still valid is never kept."""
+    """The tokens that this process has seen lately, by their hashes, so that a request needs one
+    read of the database as with a session. Whether a token is still there is never kept."""
 
     def __init__(self) -> None:
-        self._found: dict[bytes, ApiClaims] = {}
+        self._found: dict[bytes, tuple[int, ApiClaims]] = {}
         self._lock = Lock()
 
     def claims(self, token: str) -> ApiClaims | None:
-        """Whose it is, or None for what is no token of ours."""
+        """Whose it is, or None for what is no token of ours, or none any more."""
         if len(token) != _LENGTH or not token.isascii():
             return None
-        digest = hashlib.sha256(token.encode()).digest()
-        known = self._found.get(digest)
-        if known is None:
-            row = lane().one(_WHOSE, (digest,))
+        digest, now = hashlib.sha256(token.encode()).digest(), clock.now_ms()
+        read_at, known = self._found.get(digest, (0, None))
+        if abs(now - read_at) > _REMEMBERED:
+            known = self._read(digest, now)
+        if known is None or (known.expires_at is not None and known.expires_at <= now):
+            return None
+        return known
+
+    def _read(self, digest: bytes, now: int) -> ApiClaims | None:
+        row = lane().one(_WHOSE, (digest,))
+        with self._lock:
             if row is None:
+                self._found.pop(digest, None)
                 return None
-            known = ApiClaims(row[1], row[0], frozenset(row[2].split()))
-            with self._lock:
-                if len(self._found) >= _KNOWN:
-                    self._found.clear()
-                self._found[digest] = known
+            known = ApiClaims(row[0], row[1], frozenset(row[2].split()), row[3])
+            if len(self._found) >= _KNOWN:
+                self._found.clear()
+            self._found[digest] = now, known
         return known
 
 

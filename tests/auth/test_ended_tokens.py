@@ -2,8 +2,9 @@
 
 import pytest
 
+from contactapp import clock
 from contactapp.database import Sql, lane
-from tests.auth.test_api_tokens import made
+from tests.auth.test_api_tokens import Program, made
 from tests.support.cast import Person, refused
 from tests.support.stored import issue_link
 
@@ -36,3 +37,22 @@ def test_what_a_reset_ended_opens_no_other_door(engine, new_app, monkeypatch, by
     with app.app_context():
         for table in ("api_token", "feed"):
             assert lane().one(Sql(f"SELECT count(*) FROM {table}"))[0] == 0
+
+
+# TK-6
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_one_that_has_ended_spends_nobodys_quota(engine, new_app, monkeypatch, end):
+    """But for a minute: whoever found it could keep its owner out."""
+    app, now = new_app(engine, RATE_LIMITS="8 per hour"), clock.now_ms()
+    monkeypatch.setattr(clock, "now_ms", lambda: now)
+    ann = Person(app, "ann")
+    until = clock.rfc3339(now + 60_000) if end == "expired" else None
+    token = made(ann, expires_at=until)  # one of eight
+    program = Program(app, token)
+    assert program.ask("GET", "/contacts").status_code == 200  # two
+    if end == "revoked":
+        ann.delete(f"/auth/api-tokens/{token['id']}")  # three
+    now += 61_000
+    for path in ("/contacts", "/nowhere", "/auth/api-tokens") * 3:
+        assert program.ask("GET", path).status_code in {401, 404}
+    assert ann.get("/contacts").status_code == 200
