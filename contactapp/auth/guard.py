@@ -92,10 +92,12 @@ def guard() -> None:
 
 
 def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:
-    """Raise Forbidden (`insufficient_scope`, RFC 6750 §3.1) where an API token is not for this."""
+    """Raise Forbidden (`insufficient_scope`, RFC 6750 §3.1) where an API token is not for this, or
+    Unauthenticated where it has ended."""
     scope = needed(app.extensions["contactapp.areas"].get(asked.endpoint), asked.method)
     if scope in claims.scopes:
         return
+    g.actor = actors.with_book(app, asked, claims, None)  # whose refusal it is, for the trail
     if scope is None:
         detail = "This takes the token of a session; no API token will do."
     else:

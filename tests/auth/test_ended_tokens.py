@@ -56,3 +56,19 @@ def test_one_that_has_ended_spends_nobodys_quota(engine, new_app, monkeypatch, e
     for path in ("/contacts", "/nowhere", "/auth/api-tokens") * 3:
         assert program.ask("GET", path).status_code in {401, 404}
     assert ann.get("/contacts").status_code == 200
+
+
+# TK-6, OB-2
+def test_a_missing_scope_is_told_to_who_has_a_token_and_recorded(alice):
+    token = made(alice, "data:read")
+    program = Program(alice.app, token)
+    for path in ("/contacts", "/users/me"):
+        refused(program.ask("GET", path), 403, "insufficient_scope")
+    refusals = alice.get("/audit?kind=refused").json["items"]
+    assert [(item["details"]["code"], item["details"]["route"]) for item in refusals] == [
+        ("insufficient_scope", "/api/v1/users/me"),
+        ("insufficient_scope", "/api/v1/contacts"),
+    ]
+    alice.delete(f"/auth/api-tokens/{token['id']}")
+    for path in ("/contacts", "/users/me"):
+        refused(program.ask("GET", path), 401, "invalid_token")
