@@ -13,7 +13,12 @@ from ..shapes import Paging
 from . import api_tokens as service
 from .api_token_schemas import ApiTokenInput, ApiTokenPage, NewApiToken
 
-api_tokens = Blueprint("api-tokens", __name__, description="Tokens for programs")
+api_tokens = Blueprint(
+    "api-tokens",
+    __name__,
+    description="Tokens for programs. A reset of the password by mail revokes them all; signing "
+    "out, or changing the password, revokes none.",
+)
 
 
 @api_tokens.route("/auth/api-tokens")

@@ -43,7 +43,9 @@ data = Blueprint(
     "data",
     __name__,
     description="Key-value data of the account. A key may hold any character but NUL, slashes too: "
-    "percent-encode it. `X-Data-Entries-Limit`, `-Remaining` and `X-Data-Bytes-…` tell the quota.",
+    "percent-encode it. (Browsers take the keys `.` and `..` out of an address however they are "
+    "encoded.) `X-Data-Entries-Limit`, `-Remaining` and `X-Data-Bytes-…` tell the quota, in which "
+    "an expired entry counts until a job deletes it, which looks every minute.",
     area="data",
 )
 
@@ -149,7 +151,8 @@ def list_data_history(query: dict[str, Any], key: str) -> Response:
 
 
 def in_path(key: str) -> str:
-    """A key as an address can say it. Clients take dots alone away before they send them."""
+    """A key as an address can say it. Most clients take dots alone away before they send them, and
+    browsers these too (WHATWG URL), but any may be told to send an address as it is."""
     return "%2E" * len(key) if key in {".", ".."} else quote(key, safe="")
 
 
