@@ -70,14 +70,12 @@ def read_json() -> Any:
 
 
 def read_form() -> dict[str, str]:
-    """The request's form body, each name once. Raises 415, 413, 400 or 422."""
-    if request.mimetype != FORM:
+    """The request's form body, each name once; multipart too, as browsers' FormData is sent. Raises
+    415, 413, 400 or 422."""
+    if request.mimetype not in {FORM, MULTIPART}:
         raise UnsupportedMediaType(detail=f"Send the body as {JSON} or {FORM}.")
-    raw = _raw_body()
-    if raw.count(b"&") >= MAX_FIELDS:
-        raise TooLarge(detail=f"A form has at most {MAX_FIELDS} fields.")
     found: dict[str, str] = {}
-    for name, value in _pairs(raw, "malformed_body"):
+    for name, value in _form_parts() if request.mimetype == MULTIPART else _form_pairs():
         if name in found:
             raise BadRequest(detail="The form has a field more than once.")
         if not strict_json.is_storable(name + value):
@@ -86,6 +84,27 @@ def read_form() -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def _form_pairs() -> list[tuple[str, str]]:
+    raw = _raw_body()
+    if raw.count(b"&") >= MAX_FIELDS:
+        raise TooLarge(detail=f"A form has at most {MAX_FIELDS} fields.")
+    return _pairs(raw, "malformed_body")
+
+
+def _form_parts() -> list[tuple[str, str]]:
+    try:
+        parts = list(request.form.items(multi=True))
+        files = list(request.files)
+    except RequestEntityTooLarge:
+        raise TooLarge() from None
+    if files:
+        raise InvalidFields.one(f"/{_escaped(files[0])}", "wrong_type", "Not a text.")
+    # werkzeug puts U+FFFD where a part is no UTF-8; nobody types one.
+    if any("\ufffd" in name + value for name, value in parts):
+        raise BadRequest(detail="A part of the form is not UTF-8.")
+    return parts
 
 
 def read_file(limit: int) -> bytes:

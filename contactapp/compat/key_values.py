@@ -23,7 +23,7 @@ from ..data import service as data
 from ..data.entry import checked_key
 from ..errors import BadRequest, InvalidFields, NotFound
 from ..http import actor, own_data, public, request_id, scoped
-from ..incoming import FORM, loaded, path_text, read_form, read_json
+from ..incoming import FORM, MULTIPART, loaded, path_text, read_form, read_json
 from .key_value_errors import in_envelope
 from .key_value_registration import checked_registration
 from .system import System
@@ -47,7 +47,7 @@ def register() -> Response:
 @public
 def create_token() -> Response:
     """Sign in with JSON or a form; a user name may be the e-mail address."""
-    sent = read_form() if request.mimetype == FORM else _json_object()
+    sent = read_form() if request.mimetype in {FORM, MULTIPART} else _json_object()
     for name in ("username", "password"):
         if not sent.get(name):
             raise InvalidFields.one(f"/{name}", "required", "")

@@ -6,20 +6,26 @@ from tests.support.cast import PASSWORD, Person
 from tests.support.stored import set_user
 
 NATIVE = "/api/v1/auth/token"
+MULTIPART = "multipart/form-data"
 SIGN_INS = [
-    *[(NATIVE, kind) for kind in ("json", "data")],
-    *[("/api/v1/auth/login", kind) for kind in ("json", "data")],
+    *[(NATIVE, kind) for kind in ("json", "data", "parts")],
+    *[("/api/v1/auth/login", kind) for kind in ("json", "data", "parts")],
     ("/api/users/login", "json"),
     ("/token", "json"),
-    *[("/auth/token", kind) for kind in ("json", "data")],
-    *[("/api/token", kind) for kind in ("json", "data")],
+    *[("/auth/token", kind) for kind in ("json", "data", "parts")],
+    *[("/api/token", kind) for kind in ("json", "data", "parts")],
 ]
 each_sign_in = pytest.mark.parametrize(("path", "kind"), SIGN_INS)
 
 
 def sign_in(app, path, kind, login, password=PASSWORD, headers=None):
     fields = {"username": login, "password": password}
-    return app.test_client().post(path, headers=headers, **{kind: fields})
+    return app.test_client().post(path, headers=headers, **sent_as(kind, fields))
+
+
+def sent_as(kind, fields):
+    """How the test client is told to send them."""
+    return {"data": fields, "content_type": MULTIPART} if kind == "parts" else {kind: fields}
 
 
 def refused(answer, status, code):
@@ -113,7 +119,7 @@ def test_tries_count_together_over_all_routes(limited_app, path, kind):
 def test_a_password_in_the_address_is_refused(app, alice, path, kind):
     client = app.test_client()
     query = {"username": alice.name, "password": PASSWORD}
-    answer = client.post(path, query_string=query, **{kind: query})
+    answer = client.post(path, query_string=query, **sent_as(kind, query))
     assert answer.status_code == 400, answer.text
     assert PASSWORD not in answer.text
 
@@ -122,3 +128,27 @@ def test_a_password_in_the_address_is_refused(app, alice, path, kind):
 def test_it_is_asked_by_post_alone(app, path, kind):
     for method in ("GET", "HEAD", "PUT", "DELETE"):
         assert app.test_client().open(path, method=method).status_code == 405
+
+
+# IV-1, IV-4, FI-6
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([("username", b"a"), ("username", b"b"), ("password", b"x")], 400),
+        ([("username", b"a\xff"), ("password", b"x")], 400),
+        ([("username", b"a\0b"), ("password", b"x")], 422),
+        ([("username", b"a"), ('password"; filename="x', b"x")], 422),
+        ([(f"f{number}", b"") for number in range(1001)], 413),
+        ([("username", b"\r\n" + b"x" * 600_000)], 413),
+        ([], 422),
+    ],
+)
+@pytest.mark.parametrize("path", [NATIVE, "/auth/token"])
+def test_parts_that_are_no_form_are_refused(client, path, parts, status):
+    body = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), text)
+        for name, text in parts
+    )
+    kind = f"{MULTIPART}; boundary=b"
+    answer = client.post(path, data=body + b"--b--\r\n", content_type=kind)
+    assert answer.status_code == status, answer.text
