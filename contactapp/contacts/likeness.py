@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .card import emails_of, phones_of
+from .entries import entries_of
 from .folding import CLOSED, fold
 from .search import number_of
 
@@ -97,7 +97,7 @@ def traits(contact_id: int, card: dict[str, Any]) -> Traits:
         _names_of(first, last, nickname),
         (first.split(" ", 1)[0], last.rsplit(" ", 1)[-1]),
         personal,
-        {fold(entry["value"]): entry["value"] for entry in emails_of(card)},
+        {fold(entry["value"]): entry["value"] for entry in entries_of(card, "emails")},
         dict(_numbers(card)),
         _birthday(get("birthday") or ""),
         company,
@@ -117,7 +117,7 @@ def _names_of(first: str, last: str, nickname: str) -> tuple[str, ...]:
 
 def _numbers(card: dict[str, Any]) -> Iterator[tuple[str, tuple[str | None, str]]]:
     """The numbers by their national digits, which each way of writing has."""
-    for entry in phones_of(card):
+    for entry in entries_of(card, "phones"):
         number = number_of(entry.get("e164") or entry["value"])
         digits = number.national.lstrip("0")
         if len(digits) >= _MIN_DIGITS:
