@@ -89,6 +89,7 @@ class Settings:
     data_max_entries: int
     data_max_bytes: int
     allowed_hosts: tuple[str, ...]
+    leap_day_birthdays: str
     change_retention_days: int
     compat: tuple[str, ...]
     view_cache_mb: int

@@ -109,6 +109,8 @@ SETTINGS = (
             "bytes that the values of a user's data may have together; 0 is no limit"),
     Setting("ALLOWED_HOSTS", "", values.host_names,
             "names that requests may be for besides BASE_URL's and this machine's own"),
+    Setting("LEAP_DAY_BIRTHDAYS", "02-28", values.one_of("02-28", "03-01"),
+            "the day in common years of who was born on 29 February"),
     Setting("CHANGE_RETENTION_DAYS", "0", values.whole_number(0, 36_500),
             "changes of books and data older than this are deleted, once a day; 0 keeps all"),
     Setting("COMPAT", ",".join(values.SYSTEMS), values.systems,
