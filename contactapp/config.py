@@ -52,6 +52,7 @@ class Settings:
     jwt_secrets: tuple[NamedSecret, ...] = field(repr=False)
     password_peppers: tuple[NamedSecret, ...] = field(repr=False)
     contact_limit: int
+    phone_region: str | None
     redis_url: str | None = field(repr=False)
     job_worker: bool
     job_threads: int

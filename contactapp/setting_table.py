@@ -43,6 +43,9 @@ SETTINGS = (
             "id:base64 of 32 bytes or more, newest first; season password hashes", True),
     Setting("CONTACT_LIMIT", "100", values.whole_number(0, 1_000_000),
             "contacts a user may own; 0 is no limit"),
+    # Empty, because a guess would make a number of somebody else's out of one written without code.
+    Setting("PHONE_REGION", "", values.phone_region,
+            "whose phone numbers have no country code, such as DE; empty reads none of these"),
     Setting("REDIS_URL", "", values.server_url("redis", "rediss"),
             "rate limits shared between hosts; one host needs none", True),
     Setting("JOB_WORKER", "true", values.boolean,
