@@ -74,6 +74,7 @@ class Settings:
     sign_in_rate_limits: tuple[Window, ...]
     sign_in_address_rate_limits: tuple[Window, ...]
     sign_in_account_rate_limits: tuple[Window, ...]
+    admin_second_factor: bool
     penalty_seconds: int
     penalty_max_seconds: int
     penalty_quiet_seconds: int

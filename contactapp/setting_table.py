@@ -83,6 +83,8 @@ SETTINGS = (
             "tries from one address that never signed in to the account; empty is off"),
     Setting("SIGN_IN_ACCOUNT_RATE_LIMITS", "50 per hour", parse_windows,
             "tries to sign in to one account from all such addresses; empty is off"),
+    Setting("ADMIN_SECOND_FACTOR", "false", values.boolean,
+            "admins without a second factor may not use the routes for admins"),
     Setting("PENALTY_SECONDS", "30", values.whole_number(0, DAY),
             "first wait after a limit, if its window is not longer; doubled each time; 0 is off"),
     Setting("PENALTY_MAX_SECONDS", "900", values.whole_number(1, 31 * DAY),
