@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
-from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
-from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
+from ..errors import FieldError, InvalidFields, NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
+from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, resolve_name
 from .reading import (
     contact_history,
     export_contacts,
@@ -25,8 +22,9 @@ from .reading import (
     read_card,
     require_contact,
 )
+from .setting_back import Past, set_back
+from .stored import Stored, Versions, expect, opened, sealed_card, text_of
 
-Versions = tuple[int, ...] | None
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
@@ -43,22 +41,11 @@ _TRASH = Sql(
 )
 
 
-class Stored(NamedTuple):
-    """A contact as the database holds it, opened."""
-
-    meta: Meta
-    card: dict[str, Any]
-
-    def shown(self) -> dict[str, Any]:
-        """The contact as the API shows it."""
-        return as_object(self.meta, self.card)
-
-
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
     card, uid = _whole(fields), str(uuid.uuid4())
     # Sealed before the transaction: every other writer waits for what is done in it.
-    sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
+    sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
     return Stored(_insert(actor, book, uid, card, sealed), card)
 
 
@@ -142,13 +129,13 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
-    if _text(card) == _text(found.card):
+    if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
     changed = (
-        _sealed(log.cipher, book, meta.uid, card),
+        sealed_card(log.cipher, book.id, meta.uid, card),
         meta.version,
         meta.updated_at,
         meta.updated_by,
@@ -158,32 +145,14 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     return Stored(meta, card)
 
 
-def _text(card: dict[str, Any]) -> bytes:
-    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
-    return orjson.dumps(card, option=orjson.OPT_SORT_KEYS)
-
-
 def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
     """A live contact of this book under the stream's lock, at one of the expected versions."""
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
-    if versions is not None and meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The contact is at version {meta.version} now; read it and try again.",
-            current_version=meta.version,
-        )
-    plaintext = log.cipher.open(sealed, *_place(book, meta.uid))
-    return Stored(meta, orjson.loads(plaintext))
-
-
-def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
-    return cipher.seal(orjson.dumps(card), *_place(book, uid))
-
-
-def _place(book: Book, uid: str) -> tuple[object, ...]:
-    return ("contact", "sealed", book.id, uid)
+    expect(meta, versions)
+    return Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
 
 
 def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -216,6 +185,7 @@ def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 
 
 __all__ = [
+    "Past",
     "Stored",
     "Versions",
     "contact_history",
@@ -230,5 +200,6 @@ __all__ = [
     "replace_contact",
     "require_contact",
     "revert_contact",
+    "set_back",
     "trash_contact",
 ]
