@@ -62,6 +62,7 @@ LEVELS = (
         "feeds",
         "jobs",
         "notes",
+        "operations",
         "pages",
         "users",
     },
