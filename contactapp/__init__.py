@@ -25,6 +25,7 @@ from .bounded import Busy, usable_cores
 from .changes import feed
 from .changes.routes import changes
 from .config import Settings, load
+from .contacts.merge_routes import merges
 from .contacts.routes import contacts
 from .crypto import derive
 from .data import service as data_service
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    slices = (*people, books, contacts, notes, operations, feeds, data, changes, audit)
+    slices = (*people, books, contacts, merges, notes, operations, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

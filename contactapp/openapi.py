@@ -29,6 +29,11 @@ _WITH_BODY = (400, 413, 415, 422)
 _WITH_ID = (404,)
 _WITH_VERSION = (412,)
 _WITH_SINCE = (410,)
+_WITH_CONTACT = (409,)
+_MERGED = {
+    "description": "The contact became a part of another one, of which Location is the same.",
+    "headers": {"Location": {"schema": {"type": "string"}}},
+}
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -110,6 +115,8 @@ def _document(contract: Contract) -> dict[str, Any]:
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if method == "get" and "{contact_id}" in path:
+                    operation["responses"]["308"] = _MERGED
     return document
 
 
@@ -124,6 +131,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
+    if "{contact_id}" in path:
+        found.update(_WITH_CONTACT)
     if ("query", "since") in taken:
         found.update(_WITH_SINCE)
     if ("header", "If-Match") in taken:

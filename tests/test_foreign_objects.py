@@ -17,12 +17,14 @@ SECRETS = {
 BODIES = {
     "PUT": {"first_name": "Mallory"},
     "PATCH": {"first_name": "Mallory"},
-    "POST": {"version": 1},
+    "/revert": {"version": 1},
+    "/merge": {"source_ids": [ABSENT]},
 }
 # What can be asked of a contact: the method, and what its path ends with.
 VERBS = [
     *[(method, "") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")],
     *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert"), ("POST", "/restore")],
+    ("POST", "/merge"),
 ]
 
 
@@ -54,7 +56,7 @@ def test_every_verb_on_a_foreign_contact_is_404_as_on_an_absent_one(cast, strang
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     person, query = stranger
     for method, end in VERBS:
-        kwargs = {"json": BODIES.get(method), "headers": {**SAME, "If-Match": '"v1-00000000"'}}
+        kwargs = {"json": BODIES.get(end or method), "headers": {**SAME, "If-Match": '"v1-00000000"'}}
         foreign = person.request(method, f"/contacts/{made['id']}{end}{query}", **kwargs)
         absent = person.request(method, f"/contacts/{ABSENT}{end}{query}", **kwargs)
         assert foreign.status_code == 404
@@ -74,7 +76,7 @@ def test_a_viewer_reads_and_changes_nothing(cast, method, end):
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     path = f"/contacts/{made['id']}?book={cast.alice.book_id}"
     assert cast.eve.get(path).json == made
-    answer = cast.eve.request(method, path.replace("?", f"{end}?"), json=BODIES.get(method))
+    answer = cast.eve.request(method, path.replace("?", f"{end}?"), json=BODIES.get(end or method))
     refused(answer, 403, "read_only_book")
     assert "marker" not in answer.text
     assert (contact_row(cast.app, made["id"]), book_state(cast.alice)) == (row, state)
@@ -86,7 +88,7 @@ def test_a_contact_of_the_members_own_book_is_not_in_the_shared_one(cast):
     query = f"?book={cast.alice.book_id}"
     for method, end in VERBS:
         answer = cast.carol.request(
-            method, f"/contacts/{made['id']}{end}{query}", json=BODIES.get(method)
+            method, f"/contacts/{made['id']}{end}{query}", json=BODIES.get(end or method)
         )
         assert answer.status_code == 404
     assert cast.carol.get(f"/contacts/{made['id']}").json == made

@@ -111,6 +111,8 @@ MEETINGS = {
     ("notes.row", "contacts.search"): "in texts that are folded alike",
     ("notes.row", "contacts.folding"): "by the same folding",
     ("notes.schemas", "contacts.queries"): "and are asked for alike",
+    ("notes.routes", "contacts.merged"): "a contact's notes are where the contact is",
+    ("contacts.duplicates_page", "books.view"): "and a list of duplicates",
     ("notes.suggestions", "contacts.search"): "two ways to write a number are one number",
     ("notes.suggestions", "contacts.entries"): "and a contact has several",
     ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
-from contactapp.contacts.models import Contact
+from contactapp.contacts.models import Contact, DuplicateDismissal
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
@@ -23,7 +23,10 @@ from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User, Operation)
+TABLES = (
+    *(Book, BookMember, Change, Stream, Contact, DuplicateDismissal, Note, Feed, DataEntry, User),
+    *(Operation,),
+)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -166,9 +169,21 @@ def tour_of_contacts(alice):
     yield "delete", one, alice.delete(path)
     yield "get", "/contacts/trash", alice.get("/contacts/trash")
     yield "post", f"{one}/restore", alice.post(f"{path}/restore")
+    yield from tour_of_merges(alice, answer.json["id"])
     yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
     yield "get", "/changes", alice.get("/changes")
+
+
+def tour_of_merges(alice, contact_id):
+    others = [alice.contact(**FULL)["id"] for _ in range(2)]
+    path = "/contacts/duplicates"
+    yield "get", path, alice.get(path)
+    dismissal = {"contact_ids": others}
+    yield "post", f"{path}/dismiss", alice.post(f"{path}/dismiss", json=dismissal)
+    body = {"source_ids": others}
+    answer = alice.post(f"/contacts/{contact_id}/merge", json=body)
+    yield "post", "/contacts/{contact_id}/merge", answer
 
 
 def tour_of_operations(alice, contact_id):

@@ -20,6 +20,9 @@ from .listing import listing_of
 
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
+# What tells contacts apart that look alike, and what a merge needs.
+DUPLICATE_FIELDS = ("id", "name", "email", "phone", "company", "birthday", "version", "updated_at")
+_SCORE = re.compile(r"0|1|0\.\d{1,6}|1\.0{1,6}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 _TIME = re.compile(
@@ -196,6 +199,45 @@ class BirthdayQuery(BookQuery, Paging):
         data = super().complete(data, original)
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
+        return data
+
+
+class Score(fields.Float):
+    """A score in plain decimals."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not _SCORE.fullmatch(value):
+            raise ValidationError(Problem("wrong_type", "Not a number from 0 to 1."))
+        return float(value)
+
+
+class DuplicatesQuery(BookQuery, Paging):
+    """Which groups, and what of their contacts."""
+
+    min_score = Score(
+        load_default=0.5,
+        metadata={
+            "description": "From which score on; nothing below 0.3 is found.",
+            "minimum": 0,
+            "maximum": 1,
+        },
+    )
+    fields_ = Names(
+        FIELDS,
+        signed=False,
+        data_key="fields",
+        load_default=DUPLICATE_FIELDS,
+        metadata={
+            "description": "Comma list, of each contact.",
+            "default": ",".join(DUPLICATE_FIELDS),
+        },
+    )
+
+    @post_load(pass_original=True)
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Also which list it is."""
+        data = super().complete(data, original)
+        data["listing"] = listing_of(("-score",), {"min_score": data["min_score"]})
         return data
 
 

@@ -114,6 +114,8 @@ def test_every_mutating_route_of_a_book_is_swept(app):
     # The last are in tests/notes: they end in a contact's PATCH, and in the other notes' routes.
     # The earlier systems' are in tests/compat.
     elsewhere = {
+        ("POST", "/contacts/duplicates/dismiss"),
+        ("POST", "/contacts/<id:contact_id>/merge"),
         ("POST", "/contacts/<id:contact_id>/suggestions/accept"),
         ("POST", "/notes/bulk"),
         ("POST", "/notes/<id:note_id>/revert"),

@@ -86,7 +86,12 @@ TABLE = {
     "an extension is another number": (
         {**ADA, "phone": "0151 2345678"},
         {"phone": "0151 2345678 ext. 9", "e164": "+491512345678"},
-        {"phones": [{"value": "0151 2345678", **FIRST}, {"value": "0151 2345678 ext. 9", "e164": "+491512345678"}]},
+        {
+            "phones": [
+                {"value": "0151 2345678", **FIRST},
+                {"value": "0151 2345678 ext. 9", "e164": "+491512345678"},
+            ]
+        },
     ),
     "numbers told by letters": (
         {**ADA, "phone": "0800 FLOWERS"},
