@@ -35,7 +35,7 @@ SINCE = (
 )
 # Whether all its changes are kept, and nothing that it changed was changed by anybody since.
 _INTACT = (
-    "(SELECT count(*) FROM change k WHERE k.stream_id = s.id AND k.operation_id = o.id "
+    "(SELECT count(*) FROM change k WHERE k.stream_id = s.id AND k.operation_id = o.id "  # noqa: S608
     "AND k.seq > s.floor) = o.count AND NOT EXISTS (SELECT 1 "
     f"{SINCE.format('s.id', 'o.id')})"
 )
