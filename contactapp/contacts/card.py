@@ -1,4 +1,5 @@
-"""What a contact is: its fields, its computed name, and its JSON. Pure: dicts in, dicts out."""
+"""What a contact is: its fields, its computed name, and its JSON. Dicts in, dicts out; pure, but
+that where a photo is depends on the server."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..clock import rfc3339
+from ..pictures.service import PHOTOS
 
 LINES = {
     "first_name": 100,
@@ -29,12 +31,14 @@ READ_ONLY = (
     "id",
     "uid",
     "book_id",
+    "photo_url",
     "version",
     "created_at",
     "updated_at",
     "created_by",
     "updated_by",
 )
+HIDDEN = ("photo",)  # of the card, never shown as it is, and not for users to write
 NAMED_BY = ("first_name", "last_name", "nickname", "company", "email", "phone")
 SORTABLE = ("id", "name", *LINES, "starred", "created_at", "updated_at")
 FIELDS = ("id", "uid", "book_id", "name", *LINES, "starred", "custom_fields", *READ_ONLY[3:])
@@ -99,6 +103,7 @@ def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:
     shown.update((key, card.get(key)) for key in LINES)
     shown["starred"] = card.get("starred", False)
     shown["custom_fields"] = card.get("custom_fields", {})
+    shown["photo_url"] = PHOTOS.url(card.get("photo"))
     shown["version"] = meta.version
     shown["created_at"] = rfc3339(meta.created_at)
     shown["updated_at"] = rfc3339(meta.updated_at)

@@ -15,7 +15,8 @@ from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
+from .card import HIDDEN, LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
+from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
     export_contacts,
@@ -88,7 +89,8 @@ def replace_contact(
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(fields, found.card))
+    kept = {name: found.card[name] for name in HIDDEN if name in found.card}
+    return _store(log, actor, book, found, _whole({**fields, **kept}, found.card))
 
 
 @write_transaction
@@ -142,6 +144,7 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
+    card = follow(book, found.meta.id, found.card, card)
     if _text(card) == _text(found.card):
         return found
     meta = found.meta._replace(
@@ -221,7 +224,10 @@ __all__ = [
     "contact_history",
     "create_contact",
     "edit_contact",
+    "erase_photos",
     "export_contacts",
+    "export_photos",
+    "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",

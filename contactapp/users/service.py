@@ -19,6 +19,7 @@ from ..crypto import blind_index
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
+from ..pictures.service import AVATARS
 from . import avatars
 from .identity import canonical_username, parse_email, parse_login
 
@@ -190,7 +191,7 @@ def picture_token(user_id: int) -> str | None:
 
 def picture_files(token: str | None) -> list[Path]:
     """The files of a picture."""
-    return avatars.files(token)
+    return AVATARS.files(token)
 
 
 def email_is_taken(email: str) -> bool:
