@@ -6,12 +6,15 @@ from typing import Any
 
 from ..pictures.service import PHOTOS
 
-Texts = dict[str, dict[str, Any] | None]  # `before` and `after`
+Texts = dict[str, dict[str, Any] | None]  # `before` and `after`, beside what else is known
 
 
 def shown(entity: str, texts: Texts | None) -> Texts | None:
     """The texts of a change as they are told; None where they were erased."""
-    return texts and {name: shown_fields(entity, fields) for name, fields in texts.items()}
+    if texts is None:
+        return None
+    fields = {name: shown_fields(entity, texts[name]) for name in ("before", "after")}
+    return {**texts, **fields}
 
 
 def shown_fields(entity: str, fields: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from .. import clock
 from ..actor import Book
+from ..config import settings
 from ..database import Sql, lane, write_transaction
 from ..pictures.service import PHOTOS
 
-KEPT_MS = 30 * 24 * 3_600_000
+_DAY_MS = 86_400_000
 SPARE = 20  # of a contact: who replaces its photo all day long must not fill the disk
 _BATCH = 200
 
@@ -65,8 +66,8 @@ def follow(
     book: Book, contact_id: int, before: dict[str, Any], card: dict[str, Any]
 ) -> dict[str, Any]:
     """Note in the running transaction which photo a contact names from now on, for every card that
-    is stored; `before` is empty where the contact comes from the trash. The card to store: without
-    a photo that is no longer kept, or is not of this book."""
+    takes the place of another; one in the trash still names its own. The card to store: without a
+    photo that is no longer kept, or is not of this book."""
     old, new = before.get("photo"), card.get("photo")
     if old == new:
         return card
@@ -89,7 +90,8 @@ def sweep() -> int:
 
 @write_transaction
 def _forget_due() -> int:
-    before = clock.now_ms() - KEPT_MS
+    days = settings().trash_days
+    before = clock.now_ms() - days * _DAY_MS if days else -1  # 0 keeps them for ever
     return lane().run(_DROP_DUE, (before, _BATCH, before))
 
 

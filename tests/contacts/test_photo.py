@@ -1,5 +1,6 @@
 """The photo of a contact: a write of it like any other, that comes and goes with its versions."""
 
+import dataclasses
 import os
 import time
 from threading import Thread
@@ -10,6 +11,7 @@ import requests
 from contactapp import clock
 from contactapp.actor import server_itself
 from contactapp.books.service import book_at
+from contactapp.changes.service import ChangeLog
 from contactapp.contacts import photo_rows, service
 from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.pictures.service import ORPHAN_SECONDS, PHOTOS
@@ -60,14 +62,8 @@ def sweep(frame, monkeypatch, days=0):
 
 
 def purge(frame):
-    """What emptying the trash does to a contact's row."""
-
-    @write_transaction
-    def delete():
-        lane().run(Sql("DELETE FROM contact WHERE id = ?"), (contact_id(frame),))
-
-    with frame.app.app_context():
-        delete()
+    answer = frame.person.delete(f"{frame.owner}?permanent=true")
+    assert answer.status_code == 204, answer.text
 
 
 def borrowed(frame, token):
@@ -241,12 +237,24 @@ def waits_for_a_lock(app):
         return connection.execute(WAITING).scalar()
 
 
+def test_a_trash_that_is_never_emptied_keeps_photos_too(frame, monkeypatch):
+    url = frame.url(frame.put(RED))
+    frame.person.delete(frame.path)
+    held = frame.app.extensions
+    settings = dataclasses.replace(held["contactapp.settings"], trash_days=0)
+    monkeypatch.setitem(held, "contactapp.settings", settings)
+    sweep(frame, monkeypatch, days=10_000)
+    assert load(frame.app, url).status_code == 200
+
+
 def test_it_lies_in_the_trash_with_its_contact_and_goes_when_that_is_purged(frame, monkeypatch):
     url = frame.url(frame.put(RED))
     frame.person.delete(frame.owner)
     refused(frame.person.get(frame.path), 404, "not_found")
     refused(frame.put(BLUE), 404, "not_found")
     sweep(frame, monkeypatch, days=31)
+    assert frame.person.get("/contacts/trash").json["items"][0]["photo_url"] == url
+    assert frame.person.post(f"{frame.owner}/restore").json["photo_url"] == url
     assert load(frame.app, url).status_code == 200
     purge(frame)
     sweep(frame, monkeypatch)
@@ -264,6 +272,29 @@ def test_a_photo_that_two_contacts_name_stays_while_either_does(frame, owner, mo
     owner.delete(other.path)
     sweep(frame, monkeypatch, days=31)
     assert load(frame.app, url).status_code == 404
+
+
+@pytest.mark.parametrize("trashed", [False, True])
+def test_an_undo_brings_it_back(frame, trashed):
+    """Which goes by the change log, as a revert does, but for many contacts at once."""
+    red, old = frame.url(frame.put(RED)), token_of(frame)
+    frame.put(BLUE)
+    new = token_of(frame)
+    if trashed:
+        frame.person.delete(frame.owner)
+    with frame.app.app_context():
+        book = book_at(frame.person.book_id)
+        actor = server_itself(book, "test")
+
+        @write_transaction
+        def undo():
+            log = ChangeLog(actor, book)
+            card = log.state_at("contact", contact_id(frame), 2)
+            service.set_back(log, actor, book, {contact_id(frame): service.Past(card)})
+
+        undo()
+    assert frame.url() == red
+    assert [rows_of(frame, token)[0][1] for token in (old, new)] == [True, False]
 
 
 # AZ-3
