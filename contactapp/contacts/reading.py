@@ -22,6 +22,7 @@ from ..notes.finding import contacts_noted
 from .birthdays import BirthdayPage, month_and_day, page_of_birthdays
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
+from .row import Row
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
@@ -61,13 +62,18 @@ def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[by
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
-    NotFound."""
+    """A live contact's version and JSON. Raises NotFound."""
+    row = live_row(actor, contact_id)
+    return row.version, row.body
+
+
+def live_row(actor: Actor, contact_id: int) -> Row:
+    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row.version, row.body
+    return row
 
 
 def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
