@@ -26,6 +26,7 @@ from .changes.routes import changes
 from .config import Settings, load
 from .contacts.routes import contacts
 from .crypto import derive
+from .custom_fields.routes import custom_fields
 from .data import service as data_service
 from .data.routes import data
 from .database import database, init_database
@@ -74,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, users, leaving, accounts)
-    slices = (*people, books, contacts, notes, feeds, data, changes, audit)
+    slices = (*people, books, contacts, custom_fields, notes, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

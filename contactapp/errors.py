@@ -57,6 +57,7 @@ CODES: dict[str, Code] = {
     "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
     "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),
     "data_quota_exceeded": Code(403, "Data quota exceeded", "The account's quota of key-value data, entries or bytes, is used up; what says which."),
+    "custom_field_limit_reached": Code(403, "Custom field limit reached", "The address book has as many custom fields with a definition as it may have; delete one first."),
     "feed_limit_reached": Code(403, "Feed limit reached", "The account's limit of calendar feeds is used up; delete one first."),
     "not_found": Code(404, "Not found", "There is nothing here, or it belongs to somebody else."),
     "key_not_found": Code(404, "Key not found", "There is no such key in the account's data."),
@@ -64,7 +65,7 @@ CODES: dict[str, Code] = {
     "conflict": Code(409, "Conflict", "The request does not go with the present state."),
     "email_taken": Code(409, "E-mail taken", "An account with this e-mail address exists already."),
     "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
-    "key_exists": Code(409, "Key exists", "There is an entry with this key already; PUT replaces it."),
+    "key_exists": Code(409, "Key exists", "There is an entry of data, or a custom field, with this key already."),
     "not_a_number": Code(409, "Not a number", "Only a value that is a whole number can be incremented."),
     "last_admin": Code(409, "Last admin", "Somebody must be able to look after the accounts: make another admin first."),
     "cursor_expired": Code(410, "Cursor expired", "The changes after this cursor are no longer kept, or it is from before a backup was restored; read everything anew and begin without one."),
@@ -91,6 +92,12 @@ class FieldError(NamedTuple):
     pointer: str
     code: str
     detail: str
+
+
+def pointer_to(*parts: object) -> str:
+    """A JSON pointer (RFC 6901) through these members."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{part}" for part in escaped)
 
 
 class AppError(Exception):

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
 from contactapp.contacts.models import Contact
+from contactapp.custom_fields.models import CustomField
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
@@ -21,7 +22,7 @@ from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User)
+TABLES = (Book, BookMember, Change, Stream, Contact, CustomField, Note, Feed, DataEntry, User)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -152,6 +153,7 @@ def tour_of_contacts(alice):
     yield "post", f"{one}/revert", alice.post(f"{path}/revert", json={"version": 1})
     yield "delete", one, alice.delete(path)
     yield from tour_of_data(alice)
+    yield from tour_of_custom_fields(alice)
     yield "get", "/changes", alice.get("/changes")
 
 
@@ -166,6 +168,17 @@ def tour_of_data(alice):
     yield "get", "/data-history/{key}", alice.get("/data-history/a/b")
     yield "delete", one, alice.delete("/data/a/b")
     yield "post", f"{one}/increment", alice.post("/data/n/increment", json={})
+
+
+def tour_of_custom_fields(alice):
+    alice.contact(first_name="Ada", custom_fields={"size": 5})
+    path, one = "/custom-fields", "/custom-fields/{key}"
+    body = {"key": "size", "type": "choice", "choices": ["5", "6"], "label": "Size"}
+    yield "post", path, alice.post(path, json=body)
+    yield "get", path, alice.get(f"{path}?limit=1")
+    yield "get", one, alice.get(f"{path}/size")
+    yield "patch", one, alice.patch(f"{path}/size", json={"position": 1})
+    yield "delete", one, alice.delete(f"{path}/size")
 
 
 def tour_of_notes(alice, contact_id):

@@ -32,6 +32,7 @@ from .part import AT, Part, Position, items, read
 TYPES = (
     *("contact", "contact.created", "contact.updated", "contact.deleted"),
     *("note", "note.created", "note.updated", "note.deleted", "note.processed"),
+    *("custom_field", "custom_field.created", "custom_field.updated", "custom_field.deleted"),
     *("data", "data.created", "data.updated", "data.deleted"),
 )
 RETRY_AFTER = 5  # seconds, for whoever finds no place to wait

@@ -19,7 +19,7 @@ from ..keyring import keyring
 from ..paging import PAGE_BYTES, Page, Pager, kept_json
 from .models import GENESIS
 
-Entity = Literal["contact", "note", "data"]
+Entity = Literal["contact", "note", "custom_field", "data"]
 Op = Literal["create", "update", "delete", "process"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 SHOWN: dict[Op, str] = {
@@ -71,7 +71,8 @@ class ChangeLog:
 
     The lock makes seq order the commit order without gaps, limits exact and If-Match true. `now`
     is the write's time in milliseconds, `cipher` seals and opens the book's rows. What is put into
-    `items` and `size`, which a user's data are charged by, is stored with the next change.
+    `items` (see `actor.Book`) and `size`, which a user's data are charged by, is stored with the
+    next change.
     Raises Forbidden where the actor may only read the book, before anything is locked; NotFound
     where it is gone.
     """
@@ -90,6 +91,11 @@ class ChangeLog:
         if state is None:  # the book was erased since the actor was let in
             raise NotFound()
         self.seq, self._head, self.items, self.size = state
+
+    @property
+    def book(self) -> Book:
+        """The book in the state that the write has brought it to."""
+        return self._book._replace(seq=self.seq, head=self._head, items=self.items)
 
     def append(
         self,

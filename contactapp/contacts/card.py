@@ -38,6 +38,7 @@ READ_ONLY = (
 NAMED_BY = ("first_name", "last_name", "nickname", "company", "email", "phone")
 SORTABLE = ("id", "name", *LINES, "starred", "created_at", "updated_at")
 FIELDS = ("id", "uid", "book_id", "name", *LINES, "starred", "custom_fields", *READ_ONLY[3:])
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _PARTIAL_DATE = re.compile(r"(?:(\d{4})|-)(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
 
 
@@ -105,6 +106,11 @@ def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:
     shown["created_by"] = meta.created_by
     shown["updated_by"] = meta.updated_by
     return shown
+
+
+def is_email(text: str) -> bool:
+    """Whether the text may be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def is_partial_date(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Any
 
@@ -11,9 +10,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 from ..incoming import Problem
 from ..shapes import Flag, PageShape
 from ..strict_json import has_control
-from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
+from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_email, is_partial_date
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
 _ALIASES = {"phone_number": "phone"}
@@ -47,7 +45,7 @@ class Line(fields.String):
 class EmailLine(Line):
     def _validate(self, value: Any) -> None:
         super()._validate(value)
-        if value is not None and not _ADDRESS.fullmatch(value):
+        if value is not None and not is_email(value):
             raise ValidationError(Problem("invalid_email", "Not an e-mail address."))
 
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..actor import Actor, Book
+from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..crypto import Cipher
+from ..custom_fields.values import fitted, same
 from ..database import Sql, lane, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..keyring import keyring
@@ -18,6 +20,7 @@ from ..users.service import release_contacts, take_contacts
 from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
 from .reading import (
     contact_history,
+    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -56,15 +59,18 @@ class Stored(NamedTuple):
 
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
-    card, uid = _whole(fields), str(uuid.uuid4())
+    card, uid = _whole(book, fields), str(uuid.uuid4())
     # Sealed before the transaction: every other writer waits for what is done in it.
     sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
-    return Stored(_insert(actor, book, uid, card, sealed), card)
+    return _insert(actor, book, uid, card, sealed)
 
 
 @write_transaction
-def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Meta:
+def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Stored:
     log = ChangeLog(actor, book)
+    if log.items and log.book.head != book.head:  # somebody may have defined a field since
+        card = _whole(log.book, card)
+        sealed = _sealed(log.cipher, book, uid, card)
     take_contacts(book.owner_id, 1)
     by = actor.user_id
     row: dict[str, Any] = {
@@ -78,7 +84,7 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
     }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
     log.append("contact", contact_id, "create", 1, None, card)
-    return Meta(contact_id, **row)
+    return Stored(Meta(contact_id, **row), card)
 
 
 @write_transaction
@@ -88,7 +94,7 @@ def replace_contact(
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(fields, found.card))
+    return _store(log, actor, book, found, _whole(log.book, fields, found.card))
 
 
 @write_transaction
@@ -112,7 +118,7 @@ def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Vers
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
     card = _merged(found.card, edit(found.card))
-    return _store(log, actor, book, found, _whole(card, found.card))
+    return _store(log, actor, book, found, _whole(log.book, card, found.card))
 
 
 @write_transaction
@@ -125,7 +131,7 @@ def revert_contact(
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
     card = log.state_at("contact", contact_id, version)
-    return _store(log, actor, book, found, _whole(card, found.card))
+    return _store(log, actor, book, found, _whole(log.book, card, found.card))
 
 
 @write_transaction
@@ -186,14 +192,17 @@ def _place(book: Book, uid: str) -> tuple[object, ...]:
     return ("contact", "sealed", book.id, uid)
 
 
-def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The card to store: the name split where it must be, nothing empty kept. Raises InvalidFields
-    for what only shows when all is put together."""
+def _whole(
+    book: Book, fields: dict[str, Any], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The card to store: the name split where it must be, nothing empty kept, custom fields as the
+    book defines them. Raises InvalidFields for what only shows when all is put together."""
     card = dict(fields)
     name = card.pop("name", None)
     card["custom_fields"] = {
         key: value for key, value in (card.get("custom_fields") or {}).items() if value is not None
     }
+    card["custom_fields"] = _as_defined(book, card["custom_fields"], before or {})
     if len(card["custom_fields"]) > MAX_CUSTOM_FIELDS:
         problem = f"At most {MAX_CUSTOM_FIELDS} custom fields."
         raise InvalidFields.one("/custom_fields", "too_many", problem)
@@ -208,6 +217,13 @@ def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict
     return card
 
 
+def _as_defined(book: Book, values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    earlier = before.get("custom_fields", {})
+    # Definitions are asked for only where they matter: the view of them is as old as the book's
+    # last write but one.
+    return values if same(values, earlier) else fitted(values, earlier, definitions(book))
+
+
 def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     merged = {**card, **patch}
     if isinstance(patch.get("custom_fields"), dict):
@@ -219,6 +235,7 @@ __all__ = [
     "Stored",
     "Versions",
     "contact_history",
+    "count_custom_fields",
     "create_contact",
     "edit_contact",
     "export_contacts",

@@ -31,6 +31,8 @@ def fill(person, mark):
     note = person.post(f"/contacts/{contact['id']}/notes", json={"body": f"{mark}-note"}).json
     person.patch(f"/notes/{note['id']}", json={"body": f"{mark}-text"})
     gone = person.contact(first_name=f"{mark}-trash")
+    field = {"key": f"{mark}-key", "type": "text", "label": f"{mark}-label"}
+    person.post("/custom-fields", json=field)
     person.delete(f"/contacts/{gone['id']}")
     put(person, picture())
     person.put("/data/kept", json={"value": f"{mark}-data"})
@@ -60,7 +62,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed token data value"
+    parts = "name gender first co nick note text trash agent feed token data value key label"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -71,7 +73,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     told = [f"{change['op']} {change['entity']}" for change in changes]
     assert told[:2] == ["create data", "update data"]
     assert told[2:6] == ["create contact", "update contact", "create note", "update note"]
-    assert told[6:] == ["create contact", "delete contact"]
+    assert told[6:] == ["create contact", "create custom_field", "delete contact"]
     [entry] = json.loads(found["data.json"])
     assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
     [note] = json.loads(found["notes.json"])

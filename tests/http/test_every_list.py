@@ -14,7 +14,15 @@ BIRTHDAYS = "/contacts/birthdays?days=366"
 KEY_VERSIONS = "/data-history/1"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
-    *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
+    *(
+        "/custom-fields",
+        "/books",
+        "/feeds",
+        "/auth/sessions",
+        "/auth/api-tokens",
+        "/users",
+        "/audit",
+    ),
     *("/data", KEY_VERSIONS),
 )
 # The newest first.
@@ -38,6 +46,7 @@ def boss(engine, new_app):
         share(friend, person)
         person.post("/feeds", json={"kind": "birthdays"})
         person.post("/auth/api-tokens", json={"name": f"No. {number}", "scopes": ["admin"]})
+        person.post("/custom-fields", json={"key": f"No. {number}", "type": "date"})
         person.put(f"/data/{number}", json={"value": number})
         person.put("/data/1", json={"value": f"Change {number}"})
         person.sign_in()
@@ -152,8 +161,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
 
 
 # What `grow` adds to a list, where it is not one: the friend's registration, two sign-ins, a feed,
-# a token, a book that is shared, four changes of one, and two of data.
-GROWS = {"/audit": 12}
+# a token, a book that is shared, five changes of one, and two of data.
+GROWS = {"/audit": 13}
 
 
 def grow(boss):
@@ -168,6 +177,8 @@ def grow(boss):
     share(friend, boss)
     assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
     total = boss.get("/data").json["total"]
+    field = {"key": f"No. {total}", "type": "date"}
+    assert boss.post("/custom-fields", json=field).status_code == 201
     assert boss.put(f"/data/{total}", json={"value": total}).status_code == 201
     assert boss.put("/data/1", json={"value": f"Change {total}"}).status_code == 200
     login = {"email": boss.email, "password": PASSWORD}
