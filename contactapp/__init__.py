@@ -18,6 +18,7 @@ from .auth.api_token_routes import api_tokens
 from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
 from .auth.routes import auth
+from .auth.second_factor_routes import second_factor
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
@@ -36,6 +37,7 @@ from .feeds.routes import feeds
 from .keyring import Keyring
 from .limits import Penalty, Quota, init_limiter, open_store
 from .notes.routes import notes
+from .operations.routes import operations
 from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
@@ -74,8 +76,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
-    people = (auth, api_tokens, users, leaving, accounts)
-    slices = (*people, books, contacts, custom_fields, notes, feeds, data, changes, audit)
+    people = (auth, api_tokens, second_factor, users, leaving, accounts)
+    books_and_all = (books, contacts, custom_fields, notes, operations, feeds)
+    slices = (*people, *books_and_all, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

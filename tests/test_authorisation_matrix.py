@@ -54,6 +54,10 @@ GET    /api/v1/auth/me                      401       200 200   200 200   200   
 GET    /api/v1/auth/api-tokens              401       200 200   200 200   200   401
 POST   /api/v1/auth/api-tokens              401       201 201   201 201   201   401
 DELETE /api/v1/auth/api-tokens/<id>         401       404 404   404 204   404   401
+GET    /api/v1/auth/totp                    401       200 200   200 200   200   401
+POST   /api/v1/auth/totp                    401       403 403   403 403   403   401
+DELETE /api/v1/auth/totp                    401       403 403   403 403   403   401
+POST   /api/v1/auth/totp/confirm            401       409 409   409 409   409   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
 PUT    /api/v1/users/me/avatar              401       422 422   422 422   422   401
@@ -78,6 +82,12 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/contacts/trash               401       404 200   200 200   404   401
+POST   /api/v1/contacts/bulk                401       404 200   403 200   404   401
+POST   /api/v1/contacts/<id>/restore        401       404 200   403 200   404   401
+GET    /api/v1/operations                   401       404 200   200 200   404   401
+GET    /api/v1/operations/<id>              401       404 200   200 200   404   401
+POST   /api/v1/operations/<id>/undo         401       404 200   403 200   404   401
 GET    /api/v1/notes                        401       404 200   200 200   404   401
 POST   /api/v1/notes                        401       404 201   403 201   404   401
 POST   /api/v1/notes/bulk                   401       404 200   403 200   404   401
@@ -145,7 +155,8 @@ PATCH  /auth/update-avatar                         401       400 400   400 400  
 """
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
-    *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "notes", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "notes", "operations")),
+    *(f"/api/v1/{name}" for name in ("changes", "books")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -198,6 +209,8 @@ def body_of(method, rule, person, number):
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
     if rule.endswith("/users/<id>"):
         return {"contact_limit": 1000 + number} if method == "PATCH" else None
+    if method != "GET" and rule.endswith("/totp"):
+        return {"password": "a guess"}
     if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
         "DELETE",
         "/users/me",
@@ -215,6 +228,7 @@ def body_of(method, rule, person, number):
         "/password/change": guess,
         "/email/change": {**email, "password": "a guess"},
         "/email/confirm": token,
+        "/totp/confirm": {"code": "none"},
         "/feeds": {"kind": "birthdays"},
         "/api-tokens": {"name": "Backup", "scopes": ["contacts:read"]},
     }.items():
@@ -229,6 +243,11 @@ def body_of(method, rule, person, number):
         return body_of_entry(method, rule)
     if rule.endswith("/revert"):
         return {"version": 1} if method == "POST" else None
+    if rule.endswith("/contacts/bulk"):
+        made = {"op": "create", "contact": {"first_name": f"Ada {number}"}}
+        return {"operations": [made]} if method == "POST" else None
+    if rule.endswith(("/restore", "/undo")):
+        return None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -280,6 +299,10 @@ def path_of(method, rule, alice, person):
         return rule.replace("<key:key>", key)
     if rule.endswith("/changes"):
         return f"{rule}{book}"
+    if "/operations" in rule:
+        made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
+        operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
+        return f"{rule.replace('<id>', str(operation))}{book}"
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path

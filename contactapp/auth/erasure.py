@@ -18,8 +18,9 @@ from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
+from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
-from . import api_tokens, links, places
+from . import api_tokens, links, places, second_factor
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -53,7 +54,7 @@ _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
         *("session", "api_token", "link", "known_place", "feed", "job"),
-        *("book_member", "data_entry"),
+        *("book_member", "data_entry", "second_factor", "recovery_code"),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -86,6 +87,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     links.end(owner.user_id)
     places.forget(owner.user_id)
     api_tokens.forget(owner.user_id)
+    second_factor.forget(owner.user_id)
     feeds.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
@@ -124,6 +126,7 @@ def erase(job: Job) -> Effect | None:
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
             feeds.forget_book(book_id)
+            operations.forget_book(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..custom_fields.definition import Definition
-from ..custom_fields.values import Unfit, converted
+from ..custom_fields.values import Defined, Unfit, converted
 from ..errors import InvalidFields
 from .filters import Filter
 from .folding import SORTED_CHARACTERS, fold
@@ -24,7 +24,6 @@ from .search import text_of
 
 PREFIX = "custom."
 ENDINGS = ("_min", "_max", "_like")
-Defined = Mapping[str, Definition]
 _BY_NUMBER = {"number", "boolean", "choice"}
 
 

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..books.view import BookView, Order, id_array
+from ..custom_fields.values import Defined
 from ..paging import CursorSeal
-from .custom import Defined, Sorting, custom_filters, sorting
+from .custom import Sorting, custom_filters, sorting
 from .filters import Filter, also_in_notes, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from ..contacts.folding import fold
-from ..contacts.schemas import Line
+from ..contacts.lines import Line
 from ..errors import InvalidFields
 from ..incoming import Problem
 from ..shapes import BookQuery, PageShape, Paging

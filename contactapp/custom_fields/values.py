@@ -37,6 +37,9 @@ SCHEMES = (
 _WITH_HOST = {"http", "https", "ftp", "ftps"}
 
 
+Defined = Mapping[str, Definition]  # the definitions of a book, by key
+
+
 class Unfit(Exception):
     """A value that is not of a definition's type: a stable code and a sentence."""
 
@@ -47,15 +50,17 @@ class Unfit(Exception):
 
 
 def fitted(
-    values: dict[str, Any], before: Mapping[str, Any], defined: Mapping[str, Definition]
+    values: Mapping[str, Any] | None, card_before: Mapping[str, Any] | None, defined: Defined
 ) -> dict[str, Any]:
-    """Custom fields in their normal form. Raises InvalidFields, naming each that does not fit.
+    """A card's custom fields in their normal form. Raises InvalidFields, naming each that does not
+    fit.
 
     What a contact has already stays as it is, be it older than the definition: who changes a
     phone number must not be stopped by a field that somebody defined meanwhile.
     """
-    found, problems = dict(values), []
-    for key, value in values.items():
+    found, problems = dict(values or {}), []
+    before = (card_before or {}).get("custom_fields", {})
+    for key, value in found.copy().items():
         if key not in defined or (key in before and same(before[key], value)):
             continue
         try:

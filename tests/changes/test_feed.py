@@ -146,7 +146,8 @@ def test_every_kind_of_change_has_a_type():
     kinds = {f"{entity}.{op}" for entity in ENTITIES for op in SHOWN.values()}
     # What a job adds is told of notes; nothing processes contacts or data.
     assert {*kinds, *ENTITIES} - set(feed.TYPES) == {
-        *("contact.processed", "custom_field.processed", "data.processed")
+        *("contact.processed", "data.processed", "data.restored", "data.purged"),
+        *("custom_field.processed", "custom_field.purged"),
     }
     assert set(feed.TYPES) <= {*kinds, *ENTITIES}
 

@@ -85,21 +85,23 @@ def test_every_type_is_tried():
 
 @pytest.mark.parametrize(("before", "value"), [("x", "x"), (True, True), (1.5, 1.5), ("", "")])
 def test_what_was_there_before_stays(before, value):
-    assert fitted({"k": value}, {"k": before}, {"k": definition("date")}) == {"k": value}
+    assert fitted({"k": value}, {"custom_fields": {"k": before}}, {"k": definition("date")}) == {
+        "k": value
+    }
 
 
 # To Python these are equal.
 @pytest.mark.parametrize(("before", "value"), [(1, True), (True, 1), (0, False)])
 def test_another_type_of_an_equal_value_is_a_change(before, value):
     with pytest.raises(InvalidFields):
-        fitted({"k": value}, {"k": before}, {"k": definition("date")})
+        fitted({"k": value}, {"custom_fields": {"k": before}}, {"k": definition("date")})
 
 
 def test_every_unfit_value_is_named_and_keys_are_escaped():
     defined = {key: definition("number", key) for key in ("a/b", "~", "fit")}
     values = {"a/b": "x", "~": "y", "fit": "5", "free": "z"}
     with pytest.raises(InvalidFields) as refusal:
-        fitted(values, {}, defined)
+        fitted(values, None, defined)
     pointers = [(error.pointer, error.code) for error in refusal.value.errors]
     assert pointers == [
         ("/custom_fields/a~1b", "invalid_number"),
