@@ -28,6 +28,7 @@ from .config import Settings, load
 from .contacts.photo_routes import photos
 from .contacts.routes import contacts
 from .crypto import derive
+from .custom_fields.routes import custom_fields
 from .data import service as data_service
 from .data.routes import data
 from .database import database, init_database
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    about = (books, contacts, photos, notes, operations, feeds, data, changes, audit)
+    about = (books, contacts, photos, custom_fields, notes, operations, feeds, data, changes, audit)
     slices = (*people, *about)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)

@@ -112,6 +112,11 @@ GET    /api/v1/contacts/<id>/photo          401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>/photo          401       404 201   403 201   404   401
 DELETE /api/v1/contacts/<id>/photo          401       404 204   403 204   404   401
 POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
+GET    /api/v1/custom-fields                401       404 200   200 200   404   401
+POST   /api/v1/custom-fields                401       404 201   403 201   404   401
+GET    /api/v1/custom-fields/<key:key>      401       404 200   200 200   404   401
+PATCH  /api/v1/custom-fields/<key:key>      401       404 200   403 200   404   401
+DELETE /api/v1/custom-fields/<key:key>      401       404 204   403 204   404   401
 GET    /api/v1/data                         401       200 200   200 200   200   401
 POST   /api/v1/data                         401       201 201   201 201   201   401
 GET    /api/v1/data/<key:key>               401       404 404   404 200   404   401
@@ -156,7 +161,8 @@ PATCH  /auth/update-avatar                         401       400 400   400 400  
 PHOTO = picture(size=(8, 8))
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
-    *(f"/api/v1/{name}" for name in ("contacts", "notes", "operations", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "notes", "operations")),
+    *(f"/api/v1/{name}" for name in ("changes", "books")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -236,6 +242,9 @@ def body_of(method, rule, person, number):
             return body if method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
         return body_of_note(method, rule, person, number)
+    if "/custom-fields" in rule:
+        body = {"POST": {"key": str(uuid4()), "type": "text"}, "PATCH": {"position": number}}
+        return body.get(method)
     if "/data" in rule:
         return body_of_entry(method, rule)
     if rule.endswith("/revert"):
@@ -288,10 +297,12 @@ def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
+    book = "" if person is alice else f"?book={alice.book_id}"
+    if "/custom-fields" in rule:
+        return path_of_custom_field(rule, alice) + book
     if "<key:key>" in rule:  # a store has no other address than its owner's token
         key = alice.post("/data", json={"key": str(uuid4()), "value": 1}).json["key"]
         return rule.replace("<key:key>", key)
-    book = "" if person is alice else f"?book={alice.book_id}"
     if rule.endswith("/changes"):
         return f"{rule}{book}"
     if rule.endswith("/photo"):
@@ -329,6 +340,17 @@ def path_of(method, rule, alice, person):
         with alice.app.test_request_context():
             return asset_url("docs.js")
     return rule
+
+
+def path_of_custom_field(rule, alice):
+    """One of Alice's; a book has no room for one a try."""
+    found = alice.get("/custom-fields?limit=500").json["items"]
+    for field in found[50:]:
+        assert alice.delete(f"/custom-fields/{field['key']}").status_code == 204
+    if not found:
+        body = {"key": str(uuid4()), "type": "text"}
+        found = [alice.post("/custom-fields", json=body).json]
+    return rule.replace("<key:key>", found[0]["key"])
 
 
 def path_of_feed(method, rule, alice, person):

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
 from contactapp.contacts.models import Contact, Photo
+from contactapp.custom_fields.models import CustomField
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
@@ -24,7 +25,7 @@ from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
 TABLES = (
-    *(Book, BookMember, Change, Stream, Contact, Photo, Note, Feed, DataEntry, User),
+    *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry, User),
     Operation,
 )
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
@@ -178,6 +179,7 @@ def tour_of_contacts(alice):
     yield "post", f"{one}/restore", alice.post(f"{path}/restore")
     yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
+    yield from tour_of_custom_fields(alice)
     yield "get", "/changes", alice.get("/changes")
 
 
@@ -204,6 +206,17 @@ def tour_of_data(alice):
     yield "get", "/data-history/{key}", alice.get("/data-history/a/b")
     yield "delete", one, alice.delete("/data/a/b")
     yield "post", f"{one}/increment", alice.post("/data/n/increment", json={})
+
+
+def tour_of_custom_fields(alice):
+    alice.contact(first_name="Ada", custom_fields={"size": 5})
+    path, one = "/custom-fields", "/custom-fields/{key}"
+    body = {"key": "size", "type": "choice", "choices": ["5", "6"], "label": "Size"}
+    yield "post", path, alice.post(path, json=body)
+    yield "get", path, alice.get(f"{path}?limit=1")
+    yield "get", one, alice.get(f"{path}/size")
+    yield "patch", one, alice.patch(f"{path}/size", json={"position": 1})
+    yield "delete", one, alice.delete(f"{path}/size")
 
 
 def tour_of_notes(alice, contact_id):

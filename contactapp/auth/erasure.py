@@ -40,6 +40,9 @@ _SOME_NOTES = Sql("DELETE FROM note WHERE id IN (SELECT id FROM note WHERE book_
 _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
+_SOME_FIELDS = Sql(
+    "DELETE FROM custom_field WHERE id IN (SELECT id FROM custom_field WHERE book_id = ? LIMIT ?)"
+)
 _SOME_DATA = Sql(
     "DELETE FROM data_entry WHERE id IN (SELECT id FROM data_entry WHERE user_id = ? LIMIT ?)"
 )
@@ -109,7 +112,7 @@ def erase(job: Job) -> Effect | None:
     for book_id, _, _ in books:
         while erase_photos(book_id):
             renew(job)
-        for sql in (_SOME_NOTES, _SOME_CONTACTS):
+        for sql in (_SOME_NOTES, _SOME_CONTACTS, _SOME_FIELDS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
     while _remove(_SOME_DATA, (user_id, _BATCH)):

@@ -13,6 +13,7 @@ from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
 from ..contacts.service import export_contacts, export_photos
+from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
@@ -28,6 +29,7 @@ _README = b"""Everything that contactapp knows about this account.
 
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
+fields.json    what its custom fields may hold, deleted definitions with deleted_at
 notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
@@ -96,6 +98,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
             yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
+            ("fields.json", export_definitions(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),

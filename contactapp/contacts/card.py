@@ -48,6 +48,7 @@ FIELDS = (
     *("id", "uid", "book_id", "name", *LINES, *LISTS, "starred", "custom_fields"),
     *READ_ONLY[3:],
 )
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _PARTIAL_DATE = re.compile(r"(?:(\d{4})|-)(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
 
 
@@ -201,6 +202,11 @@ def urls_of(card: dict[str, Any]) -> list[Entry]:
 def addresses_of(card: dict[str, Any]) -> list[Entry]:
     """The postal addresses of a card, likewise."""
     return shown("addresses", entries_of(card, "addresses"))
+
+
+def is_email(text: str) -> bool:
+    """Whether the text may be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def is_partial_date(text: str) -> bool:

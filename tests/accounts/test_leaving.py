@@ -32,6 +32,8 @@ def fill(person, mark):
     note = person.post(f"/contacts/{contact['id']}/notes", json={"body": f"{mark}-note"}).json
     person.patch(f"/notes/{note['id']}", json={"body": f"{mark}-text"})
     gone = person.contact(first_name=f"{mark}-trash")
+    field = {"key": f"{mark}-key", "type": "text", "label": f"{mark}-label"}
+    person.post("/custom-fields", json=field)
     person.delete(f"/contacts/{gone['id']}")
     Frame(person, "avatar").put(picture())
     put_photo(person, contact)
@@ -67,7 +69,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed token data value"
+    parts = "name gender first co nick note text trash agent feed token data value key label"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -78,7 +80,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     told = [f"{change['op']} {change['entity']}" for change in changes]
     assert told[:2] == ["create data", "update data"]
     assert told[2:6] == ["create contact", "update contact", "create note", "update note"]
-    assert told[6:] == ["create contact", "delete contact", "update contact"]
+    end = ["create contact", "create custom_field", "delete contact", "update contact"]
+    assert told[6:] == end
     [entry] = json.loads(found["data.json"])
     assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
     [note] = json.loads(found["notes.json"])

@@ -14,7 +14,15 @@ BIRTHDAYS = "/contacts/birthdays?days=366"
 KEY_VERSIONS = "/data-history/1"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
-    *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
+    *(
+        "/custom-fields",
+        "/books",
+        "/feeds",
+        "/auth/sessions",
+        "/auth/api-tokens",
+        "/users",
+        "/audit",
+    ),
     *("/data", KEY_VERSIONS, "/contacts/trash", "/operations"),
 )
 # The newest first.
@@ -39,6 +47,7 @@ def boss(engine, new_app):
         share(friend, person)
         person.post("/feeds", json={"kind": "birthdays"})
         person.post("/auth/api-tokens", json={"name": f"No. {number}", "scopes": ["admin"]})
+        person.post("/custom-fields", json={"key": f"No. {number}", "type": "date"})
         person.put(f"/data/{number}", json={"value": number})
         person.put("/data/1", json={"value": f"Change {number}"})
         person.sign_in()
@@ -161,8 +170,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
 
 
 # What `grow` adds to a list, where it is not one: the friend's registration, two sign-ins, a feed,
-# a token, a book that is shared, six changes of one, and two of data.
-GROWS = {"/audit": 14}
+# a token, a book that is shared, seven changes of one, and two of data.
+GROWS = {"/audit": 15}
 
 
 def grow(boss, path):
@@ -179,6 +188,8 @@ def grow(boss, path):
     if path in {"/feeds", "/audit"}:  # one may not have many
         assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
     total = boss.get("/data").json["total"]
+    field = {"key": f"No. {total}", "type": "date"}
+    assert boss.post("/custom-fields", json=field).status_code == 201
     assert boss.put(f"/data/{total}", json={"value": total}).status_code == 201
     assert boss.put("/data/1", json={"value": f"Change {total}"}).status_code == 200
     login = {"email": boss.email, "password": PASSWORD}
