@@ -127,6 +127,8 @@ def test_every_mutating_route_of_a_book_is_swept(app):
     elsewhere = {
         ("POST", "/contacts/<id:contact_id>/restore"),
         ("POST", "/contacts/bulk"),
+        ("PUT", "/contacts/<id:contact_id>/photo"),
+        ("DELETE", "/contacts/<id:contact_id>/photo"),
         ("POST", "/operations/<id:operation_id>/undo"),
         ("POST", "/contacts/<id:contact_id>/suggestions/accept"),
         ("POST", "/notes/bulk"),
