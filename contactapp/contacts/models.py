@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
@@ -58,3 +58,22 @@ class DuplicateDismissal(Model):
         BigId, ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
+
+
+class Photo(Model):
+    """That a contact's card names a photo, or has done so until `unused_since`. No foreign key on
+    the contact: the row outlives it until its files are swept."""
+
+    __tablename__ = "photo"
+    __table_args__ = (
+        UniqueConstraint("contact_id", "token"),
+        Index("ix_photo_book_id_token", "book_id", "token"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
+    contact_id: Mapped[int] = mapped_column(BigInteger)
+    token: Mapped[str] = mapped_column(String(43))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    unused_since: Mapped[int | None] = mapped_column(BigInteger)
