@@ -46,7 +46,8 @@ def merged(cards: Mapping[int, Card], choose: Mapping[str, int]) -> Card:
     fields["labels"] = list(_each_once(everybody))
     fields["custom_fields"] = _custom(cards, choose)
     _check_limits(fields)
-    return whole({key: value for key, value in fields.items() if key not in _PRIMARY})
+    # No definitions: custom fields may be older than what they are defined as now, and stay so.
+    return whole({k: v for k, v in fields.items() if k not in _PRIMARY}, None, {})
 
 
 def _filled(everybody: list[Card], chosen: Mapping[str, Any]) -> Card:

@@ -23,7 +23,9 @@ from .listing import listing_of
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
 # What tells contacts apart that look alike, and what a merge needs.
-DUPLICATE_FIELDS = ("id", "name", "email", "phone", "company", "birthday", "version", "updated_at")
+DUPLICATE_FIELDS = (
+    *("id", "name", "email", "phone", "company", "birthday", "photo_url", "version", "updated_at"),
+)
 _SCORE = re.compile(r"0|1|0\.\d{1,6}|1\.0{1,6}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
