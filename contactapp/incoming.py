@@ -128,9 +128,14 @@ def read_file(limit: int) -> bytes:
             file.close()
 
 
-def _raw_body() -> bytes:
+def read_ahead() -> bytes:
+    """The request's body, which its view can read once more. Raises 413."""
+    return _raw_body(cache=True)
+
+
+def _raw_body(*, cache: bool = False) -> bytes:
     try:
-        raw = request.get_data(cache=False)
+        raw = request.get_data(cache=cache)
     except RequestEntityTooLarge:
         raise TooLarge() from None
     # A body that does not say its length is cut off at the limit without an error.

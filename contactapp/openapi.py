@@ -19,7 +19,8 @@ A self-hosted backend for people and what you know about them.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; [all codes](/docs/errors).
 Objects and lists have a strong `ETag`: send it back as `If-None-Match` to get 304, and as
-`If-Match` with PUT, PATCH or DELETE to change only the version you saw.
+`If-Match` with PUT, PATCH or DELETE to change only the version you saw. Send an `Idempotency-Key`
+with a POST to have it done once however often it is sent.
 """
 # What any operation may answer besides its own success, by what it takes.
 _ALWAYS = (429, 503)
@@ -28,7 +29,12 @@ _WITH_QUERY = (400, 422)
 _WITH_BODY = (400, 413, 415, 422)
 _WITH_ID = (404,)
 _WITH_VERSION = (412,)
+_WITH_KEY = (400, 409, 422)
 _WITH_SINCE = (410,)
+_REPLAYED = {
+    "description": "`true` where this is the stored answer to an earlier request with this key.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -110,22 +116,35 @@ def _document(contract: Contract) -> dict[str, Any]:
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if _takes(operation, "header", "Idempotency-Key"):
+                    _may_be_replayed(operation["responses"])
     return document
+
+
+def _may_be_replayed(responses: dict[str, Any]) -> None:
+    for status, response in responses.items():
+        if status.startswith("2"):
+            response.setdefault("headers", {})["Idempotency-Replayed"] = _REPLAYED
+
+
+def _takes(operation: dict[str, Any], place: str, name: str) -> bool:
+    return any((p["in"], p["name"]) == (place, name) for p in operation.get("parameters", ()))
 
 
 def _failures(path: str, operation: dict[str, Any]) -> set[int]:
     found = set(_ALWAYS)
-    taken = [(p["in"], p["name"]) for p in operation.get("parameters", ())]
     if operation.get("security") != []:
         found.update(_WITH_USER)
-    if any(place == "query" for place, _ in taken):
+    if any(p["in"] == "query" for p in operation.get("parameters", ())):
         found.update(_WITH_QUERY)
     if "requestBody" in operation:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
-    if ("query", "since") in taken:
+    if _takes(operation, "query", "since"):
         found.update(_WITH_SINCE)
-    if ("header", "If-Match") in taken:
+    if _takes(operation, "header", "If-Match"):
         found.update(_WITH_VERSION)
+    if _takes(operation, "header", "Idempotency-Key"):
+        found.update(_WITH_KEY)
     return found
