@@ -18,6 +18,7 @@ from .auth.api_token_routes import api_tokens
 from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
 from .auth.routes import auth
+from .auth.second_factor_routes import second_factor
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
@@ -73,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
-    people = (auth, api_tokens, users, leaving, accounts)
+    people = (auth, api_tokens, second_factor, users, leaving, accounts)
     slices = (*people, books, contacts, notes, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)

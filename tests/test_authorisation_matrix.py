@@ -54,6 +54,10 @@ GET    /api/v1/auth/me                      401       200 200   200 200   200   
 GET    /api/v1/auth/api-tokens              401       200 200   200 200   200   401
 POST   /api/v1/auth/api-tokens              401       201 201   201 201   201   401
 DELETE /api/v1/auth/api-tokens/<id>         401       404 404   404 204   404   401
+GET    /api/v1/auth/totp                    401       200 200   200 200   200   401
+POST   /api/v1/auth/totp                    401       403 403   403 403   403   401
+DELETE /api/v1/auth/totp                    401       403 403   403 403   403   401
+POST   /api/v1/auth/totp/confirm            401       409 409   409 409   409   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
 PUT    /api/v1/users/me/avatar              401       422 422   422 422   422   401
@@ -193,6 +197,8 @@ def body_of(method, rule, person, number):
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
     if rule.endswith("/users/<id>"):
         return {"contact_limit": 1000 + number} if method == "PATCH" else None
+    if method != "GET" and rule.endswith("/totp"):
+        return {"password": "a guess"}
     if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
         "DELETE",
         "/users/me",
@@ -210,6 +216,7 @@ def body_of(method, rule, person, number):
         "/password/change": guess,
         "/email/change": {**email, "password": "a guess"},
         "/email/confirm": token,
+        "/totp/confirm": {"code": "none"},
         "/feeds": {"kind": "birthdays"},
         "/api-tokens": {"name": "Backup", "scopes": ["contacts:read"]},
     }.items():

@@ -114,6 +114,7 @@ MEETINGS = {
     ("notes.row", "contacts.folding"): "by the same folding",
     ("notes.schemas", "contacts.queries"): "and are asked for alike",
     ("notes.suggestions", "contacts.search"): "two ways to write a number are one number",
+    ("notes.suggestions", "contacts.entries"): "and a contact has several",
     ("notes.routes", "contacts.schemas"): "a suggestion that is accepted answers the contact",
     ("feeds.service", "books.view"): "and so is a calendar",
     ("feeds.service", "contacts.row"): "from the rows that it keeps",

@@ -4,6 +4,7 @@ import base64
 from urllib.parse import urlsplit
 
 import orjson
+import pyotp
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -69,6 +70,7 @@ def tour(alice):
     yield from tour_of_contacts(alice)
     yield from tour_of_feeds(alice, client)
     yield from tour_of_api_tokens(alice)
+    yield from tour_of_codes(Person(alice.app, "ann"))
     yield from tour_of_pictures(alice)
     yield from tour_of_accounts(alice)
     yield from tour_of_recovery(alice, client)
@@ -97,6 +99,16 @@ def tour_of_api_tokens(alice):
     yield "post", path, made
     yield "get", path, alice.get(path)
     yield "delete", f"{path}/{{token_id}}", alice.delete(f"{path}/{made.json['id']}")
+
+
+def tour_of_codes(ann):
+    path, body = "/auth/totp", {"password": PASSWORD}
+    begun = ann.post(path, json=body)
+    yield "post", path, begun
+    code = pyotp.TOTP(begun.json["secret"]).now()
+    yield "post", f"{path}/confirm", ann.post(f"{path}/confirm", json={"code": code})
+    yield "get", path, ann.get(path)
+    yield "delete", path, ann.delete(path, json=body)
 
 
 def tour_of_accounts(alice):

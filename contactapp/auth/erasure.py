@@ -19,7 +19,7 @@ from ..errors import Conflict
 from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..users.service import lock_owner, picture_files, picture_token
-from . import api_tokens, links, places
+from . import api_tokens, links, places, second_factor
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -50,7 +50,7 @@ _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
         *("session", "api_token", "link", "known_place", "feed", "job"),
-        *("book_member", "data_entry", "idempotent_answer"),
+        *("book_member", "data_entry", "second_factor", "recovery_code", "idempotent_answer"),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -83,6 +83,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     links.end(owner.user_id)
     places.forget(owner.user_id)
     api_tokens.forget(owner.user_id)
+    second_factor.forget(owner.user_id)
     feeds.forget(owner.user_id)
     idempotency.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):

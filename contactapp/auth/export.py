@@ -20,6 +20,7 @@ from ..notes.service import export_notes
 from ..users.service import picture_files, picture_token, show_user
 from .api_tokens import list_tokens
 from .recovery import proven
+from .second_factor import status
 from .sessions import list_sessions
 
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -32,6 +33,7 @@ data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
 sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
+second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
@@ -83,6 +85,8 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
         archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
         archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
+        factor = status(actor.user_id)
+        archive.writestr("second_factor.json", orjson.dumps(factor, option=_PRETTY))
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()

@@ -14,11 +14,12 @@ from ..actor import Actor, Book
 from ..books.service import looking_through, note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
+from ..config import settings
 from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
 from ..notes.finding import contacts_noted
-from .birthdays import BirthdayPage, page_of_birthdays
+from .birthdays import BirthdayPage, month_and_day, page_of_birthdays
 from .card import Meta, as_object
 from .listing import BY_ID, Page, page_of
 
@@ -54,8 +55,9 @@ def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[by
     """One page of those whose birthday comes from a day on, and the head of the view."""
     view = views().current(actor.book)
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
+    leap_day = month_and_day(settings().leap_day_birthdays)
     with looking_through(len(view)):
-        return view.head, page_of_birthdays(view, query, first, seal)
+        return view.head, page_of_birthdays(view, query, first, seal, leap_day)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:

@@ -16,6 +16,7 @@ from ..answers import (
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
+from ..config import settings
 from ..http import Blueprint, actor, versioned
 from ..paging import answer_book_page, answer_page
 from ..shapes import BookQuery
@@ -63,7 +64,8 @@ def list_birthdays(query: dict[str, Any]) -> Response:
     who = actor()
     first = query.get("date") or today_of(who.user_id)
     read = partial(service.list_birthdays, who, query, first)
-    return answer_book_page(who, read, b"birthdays", first.isoformat().encode())
+    leap_day = settings().leap_day_birthdays.encode()
+    return answer_book_page(who, read, b"birthdays", first.isoformat().encode(), leap_day)
 
 
 @contacts.route("/contacts", methods=["POST"])

@@ -10,12 +10,14 @@ import orjson
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
+from ..config import settings
 from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
-from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
+from ..errors import NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
+from .card import Meta, as_object, canonical, comparable, hidden, merged, told
+from .numbers import numbered
 from .reading import (
     contact_history,
     export_contacts,
@@ -25,6 +27,7 @@ from .reading import (
     read_card,
     require_contact,
 )
+from .whole import whole
 
 Versions = tuple[int, ...] | None
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
@@ -56,8 +59,9 @@ class Stored(NamedTuple):
 
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
-    card, uid = _whole(fields), str(uuid.uuid4())
-    # Sealed before the transaction: every other writer waits for what is done in it.
+    # Numbers are read and the card is sealed before the transaction: every other writer waits for
+    # what is done in it.
+    card, uid = whole(_numbered(fields)), str(uuid.uuid4())
     sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
     return Stored(_insert(actor, book, uid, card, sealed), card)
 
@@ -77,42 +81,49 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
         "updated_by": by,
     }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
-    log.append("contact", contact_id, "create", 1, None, card)
+    log.append("contact", contact_id, "create", 1, None, told(card))
     return Meta(contact_id, **row)
 
 
-@write_transaction
 def replace_contact(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
-    log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(fields, found.card))
+    return _replace(actor, book, contact_id, _numbered(fields), versions)
 
 
 @write_transaction
+def _replace(
+    actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
+) -> Stored:
+    log = ChangeLog(actor, book)
+    found = _find(log, book, contact_id, versions)
+    card = whole({**hidden(found.card), **fields}, found.card)
+    return _store(log, actor, book, found, card)
+
+
 def patch_contact(
     actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
 ) -> Stored:
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
-    return _patch(actor, book, contact_id, lambda _: patch, versions)
+    sent = _numbered(patch)
+    return _patch(actor, book, contact_id, lambda _: sent, versions)
 
 
-@write_transaction
 def edit_contact(
     actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions
 ) -> Stored:
     """Apply the merge patch that `edit` makes of what the contact has. Raises as replace_contact
     does, and what `edit` raises."""
-    return _patch(actor, book, contact_id, edit, versions)
+    return _patch(actor, book, contact_id, lambda card: _numbered(edit(card)), versions)
 
 
+@write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
-    card = _merged(found.card, edit(found.card))
-    return _store(log, actor, book, found, _whole(card, found.card))
+    card = whole(merged(found.card, edit(found.card)), found.card)
+    return _store(log, actor, book, found, card)
 
 
 @write_transaction
@@ -124,8 +135,8 @@ def revert_contact(
     found = _find(log, book, contact_id, versions)
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
-    card = log.state_at("contact", contact_id, version)
-    return _store(log, actor, book, found, _whole(card, found.card))
+    card = canonical(log.state_at("contact", contact_id, version))
+    return _store(log, actor, book, found, whole(card, found.card))
 
 
 @write_transaction
@@ -136,7 +147,7 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
     version = found.meta.version + 1
     lane().run(_TRASH, (log.now, log.now, actor.user_id, version, book.id, contact_id))
     release_contacts(book.owner_id, 1)
-    log.append("contact", contact_id, "delete", version, found.card, None)
+    log.append("contact", contact_id, "delete", version, told(found.card), None)
     return found
 
 
@@ -154,13 +165,13 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
         meta.updated_by,
     )
     lane().run(_STORE, (*changed, book.id, meta.id))
-    log.append("contact", meta.id, "update", meta.version, found.card, card)
+    log.append("contact", meta.id, "update", meta.version, told(found.card), told(card))
     return Stored(meta, card)
 
 
 def _text(card: dict[str, Any]) -> bytes:
     """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
-    return orjson.dumps(card, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(comparable(card), option=orjson.OPT_SORT_KEYS)
 
 
 def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
@@ -186,33 +197,8 @@ def _place(book: Book, uid: str) -> tuple[object, ...]:
     return ("contact", "sealed", book.id, uid)
 
 
-def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The card to store: the name split where it must be, nothing empty kept. Raises InvalidFields
-    for what only shows when all is put together."""
-    card = dict(fields)
-    name = card.pop("name", None)
-    card["custom_fields"] = {
-        key: value for key, value in (card.get("custom_fields") or {}).items() if value is not None
-    }
-    if len(card["custom_fields"]) > MAX_CUSTOM_FIELDS:
-        problem = f"At most {MAX_CUSTOM_FIELDS} custom fields."
-        raise InvalidFields.one("/custom_fields", "too_many", problem)
-    card = {key: value for key, value in resolve_name(card, name, before).items() if value}
-    for part in ("first_name", "last_name"):
-        if len(card.get(part, "")) > LINES[part]:
-            problem = f"At most {LINES[part]} characters for each of first and last name."
-            raise InvalidFields.one("/name", "too_long", problem)
-    if not any(card.get(field) for field in NAMED_BY):
-        problem = f"At least one of {', '.join(NAMED_BY)} is needed."
-        raise InvalidFields(errors=[FieldError("", "required", problem)])
-    return card
-
-
-def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    merged = {**card, **patch}
-    if isinstance(patch.get("custom_fields"), dict):
-        merged["custom_fields"] = {**card.get("custom_fields", {}), **patch["custom_fields"]}
-    return merged
+def _numbered(fields: dict[str, Any]) -> dict[str, Any]:
+    return numbered(fields, settings().phone_region)
 
 
 __all__ = [

@@ -14,6 +14,7 @@ import requests
 from sqlalchemy import make_url
 
 from contactapp.contacts.card import LINES
+from contactapp.contacts.entries import ADDRESS
 from contactapp.contacts.schemas import ContactInput
 from contactapp.feeds.schemas import FeedInput
 from contactapp.users.schemas import Profile
@@ -34,6 +35,11 @@ def card():
     free = {name: SHAPED.get(name, "{}").format(mark(name)) for name in LINES}
     return {
         **{name: UNMARKED.get(name, value) for name, value in free.items()},
+        "emails": [{"value": free["email"], "label": mark("emaillabel")}],
+        "phones": [{"value": free["phone"]}, {"value": f"456-{mark('secondphone')}"}],
+        "urls": [{"value": f"https://x.example/{mark('url')}"}],
+        "addresses": [{part: mark(f"address{part}") for part in ADDRESS}],
+        "labels": [mark("grouplabel")],
         "starred": True,
         "additional_info": mark("additional"),
         "custom_fields": {mark("key"): mark("value"), "more": mark("more")},
