@@ -61,6 +61,29 @@ class Problem(Schema):
     request_id = fields.String(required=True)
 
 
+class Difference(Schema):
+    """A field that others have changed since the version of If-Match, or, where that is no longer
+    known, one that the request would change. `base` is its value at that version, where it is
+    known, `yours` what the request would make of it, where it sent the field."""
+
+    field = fields.String(required=True)
+    theirs = fields.Raw(required=True, allow_none=True)
+    yours = fields.Raw(allow_none=True)
+    base = fields.Raw(allow_none=True)
+
+
+class VersionMismatch(Problem):
+    """What has come in between. Only `current_version` is told of accounts, and of what an
+    If-None-Match refuses; nothing where there is no object."""
+
+    current_version = fields.Integer()
+    changed_fields = fields.List(fields.Nested(Difference))
+    changed_by = fields.Integer(
+        metadata={"description": "The account that made the present version; 0 is the server."}
+    )
+    changed_at = fields.DateTime()
+
+
 class Contract(Api):
     """flask-smorest's Api with our error shape and without its own error handler."""
 
@@ -68,6 +91,9 @@ class Contract(Api):
         content = {"application/problem+json": {"schema": Problem}}
         component = {"description": "A problem", "content": content}
         self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, component, lazy=True)
+        content = {"application/problem+json": {"schema": VersionMismatch}}
+        mismatch = {"description": "Others were faster", "content": content}
+        self.spec.components.response("VersionMismatch", mismatch)
 
     def _register_pagination_header(self) -> None:
         """Our pages say in their bodies where they go on."""
@@ -111,11 +137,14 @@ def _document(contract: Contract) -> dict[str, Any]:
     }
     document["security"] = [{"password": []}, {"bearer": []}]
     problem = {"$ref": f"#/components/responses/{contract.DEFAULT_ERROR_RESPONSE_NAME}"}
+    mismatch = {"$ref": "#/components/responses/VersionMismatch"}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if _takes(operation, "header", "If-Match"):
+                    operation["responses"]["412"] = mismatch
                 if _takes(operation, "header", "Idempotency-Key"):
                     _may_be_replayed(operation["responses"])
     return document

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import orjson
 
 from ..actor import Actor, Book
+from ..changes.conflicts import Present, stale
 from ..changes.service import ChangeLog
 from ..config import settings
 from ..crypto import Cipher
@@ -16,7 +17,7 @@ from ..database import Sql, lane, write_transaction
 from ..errors import NotFound, PreconditionFailed
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import Meta, as_object, canonical, comparable, hidden, merged, told
+from .card import HIDDEN, Meta, as_object, canonical, comparable, hidden, merged, told
 from .numbers import numbered
 from .reading import (
     contact_history,
@@ -30,6 +31,7 @@ from .reading import (
 from .whole import whole
 
 Versions = tuple[int, ...] | None
+Edited = tuple[dict[str, Any], Collection[str] | None]  # a card, and what was sent of it (`Mine`)
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
@@ -96,10 +98,12 @@ def replace_contact(
 def _replace(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
+    def put(card: dict[str, Any]) -> Edited:
+        return whole({**hidden(card), **fields}, card), None
+
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole({**hidden(found.card), **fields}, found.card)
-    return _store(log, actor, book, found, card)
+    found = _find(log, book, contact_id, versions, put)
+    return _store(log, actor, book, found, put(found.card)[0])
 
 
 def patch_contact(
@@ -120,10 +124,13 @@ def edit_contact(
 
 @write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
+    def patched(card: dict[str, Any]) -> Edited:
+        patch = edit(card)
+        return whole(merged(card, patch), card), patch.keys()
+
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole(merged(found.card, edit(found.card)), found.card)
-    return _store(log, actor, book, found, card)
+    found = _find(log, book, contact_id, versions, patched)
+    return _store(log, actor, book, found, patched(found.card)[0])
 
 
 @write_transaction
@@ -174,19 +181,38 @@ def _text(card: dict[str, Any]) -> bytes:
     return orjson.dumps(comparable(card), option=orjson.OPT_SORT_KEYS)
 
 
-def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
-    """A live contact of this book under the stream's lock, at one of the expected versions."""
+def _find(
+    log: ChangeLog,
+    book: Book,
+    contact_id: int,
+    versions: Versions,
+    edit: Callable[[dict[str, Any]], Edited] | None = None,
+) -> Stored:
+    """A live contact of this book under the stream's lock, at one of the expected versions; who
+    expects another is told what `edit` would have changed."""
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
+    found = Stored(meta, orjson.loads(log.cipher.open(sealed, *_place(book, meta.uid))))
     if versions is not None and meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The contact is at version {meta.version} now; read it and try again.",
-            current_version=meta.version,
-        )
-    plaintext = log.cipher.open(sealed, *_place(book, meta.uid))
-    return Stored(meta, orjson.loads(plaintext))
+        raise _stale(log, found, versions, edit)
+    return found
+
+
+def _stale(
+    log: ChangeLog,
+    found: Stored,
+    versions: tuple[int, ...],
+    edit: Callable[[dict[str, Any]], Edited] | None,
+) -> PreconditionFailed:
+    def mine() -> Edited:
+        card, sent = edit(found.card) if edit else (found.card, ())
+        return told(card), sent
+
+    meta = found.meta
+    present = (meta.id, meta.version, meta.updated_by, meta.updated_at, told(found.card))
+    return stale(log, "contact", Present(*present), versions, mine, HIDDEN)
 
 
 def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
