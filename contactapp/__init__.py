@@ -36,6 +36,7 @@ from .feeds.routes import feeds
 from .keyring import Keyring
 from .limits import Penalty, Quota, init_limiter, open_store
 from .notes.routes import notes
+from .operations.routes import operations
 from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
@@ -75,7 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    slices = (*people, books, contacts, notes, feeds, data, changes, audit)
+    slices = (*people, books, contacts, notes, operations, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

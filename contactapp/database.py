@@ -6,11 +6,11 @@ SQLite, READ COMMITTED on PostgreSQL. SQLAlchemy describes the tables and migrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import BigInteger, Engine, Integer, make_url
@@ -21,7 +21,7 @@ from .extensions import db
 from .held import Held
 from .lane import Lane
 from .postgres_writer import PostgresWriter
-from .sql import Sql
+from .sql import Sql, insert_into
 from .writer import SqliteWriter, Writer
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ R = TypeVar("R")
 # may run the write, in a copy of its context.
 _afterwards: ContextVar[list[Callable[[], object]]] = ContextVar("afterwards")
 _held: ContextVar[Held | None] = ContextVar("held", default=None)
+
+_ROWS = 32  # of an INSERT: more are hardly faster, and SQLite once took 999 parameters and no more
 
 # SQLite gives AUTOINCREMENT only to a column declared INTEGER, which holds 64 bits there.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -78,6 +80,20 @@ def database() -> Database:
 def lane() -> Lane:
     """The lane of the current application."""
     return database().lane
+
+
+def insert_all(table: str, rows: Sequence[Mapping[str, Any]], returning: str = "") -> list[Any]:
+    """Insert rows with the same columns in the running write transaction, many by a statement; what
+    each statement returns of them, in no certain order. Raises ConstraintViolated."""
+    found, start = [], 0
+    while start < len(rows):
+        # A power of two, so that any number of rows needs few different statements.
+        count = min(_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+        some = rows[start : start + count]
+        sql = insert_into(table, tuple(some[0]), returning, count)
+        found += lane().change(sql, [value for row in some for value in row.values()])
+        start += count
+    return found
 
 
 def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
@@ -150,6 +166,7 @@ __all__ = [
     "database",
     "held_open",
     "init_database",
+    "insert_all",
     "lane",
     "write_transaction",
 ]

@@ -161,9 +161,10 @@ class Blueprint(SmorestBlueprint):
         return decorate
 
     def body(
-        self, schema: type[Schema], form: type[Schema] | None = None
+        self, schema: type[Schema], form: type[Schema] | None = None, times: int = 1
     ) -> Callable[[View], View]:
-        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
+        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict. `times`
+        as much as other bodies may have is let in."""
         instance = schema()
         # Where nothing is required or filled in, marshmallow need not visit what is absent. What
         # is nested would be told the same.
@@ -178,12 +179,15 @@ class Blueprint(SmorestBlueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def checked(*args: Any, **kwargs: Any) -> Any:
+                if times > 1:
+                    request.max_content_length = times * (request.max_content_length or 0)
                 if form_instance is not None and request.mimetype != JSON:
                     data = loaded(form_instance, read_form())
                 else:
                     data = loaded(instance, read_json())
                 return view(data, *args, **kwargs)
 
+            checked.body_times = times  # type: ignore[attr-defined]
             _documented(checked, {"in": "json", "schema": schema, "required": True})
             if form is not None:
                 content = {FORM: {"schema": form}}

@@ -77,12 +77,12 @@ class _Claimed(BaseException):
     """Somebody else had the key first, and is done. Not for a view to catch."""
 
 
-def answer_once(asked: Request, actor: Actor, view: Callable[[], Any]) -> Response:
+def answer_once(asked: Request, actor: Actor, view: Callable[[], Any], times: int) -> Response:
     """What the view answers to the request of this actor, whom the guard has just let in; what it
     answered before, where that was with the same key. Raises what the view raises, BadRequest for
     a malformed key, InvalidFields (`idempotency_key_reused`) and Conflict
-    (`idempotency_in_progress`)."""
-    once = _Once(asked, actor)
+    (`idempotency_in_progress`). `times`: see `Blueprint.body`."""
+    once = _Once(asked, actor, times)
     answer = once.stored()
     if answer is not None:
         return answer
@@ -101,14 +101,14 @@ def answer_once(asked: Request, actor: Actor, view: Callable[[], Any]) -> Respon
 class _Once:
     """A request with a key."""
 
-    def __init__(self, asked: Request, actor: Actor) -> None:
+    def __init__(self, asked: Request, actor: Actor, times: int) -> None:
         secret, key = keyring().purpose("index"), _key_of(asked)
         text = f"idempotency key|{actor.user_id}|{key}"
         self._asked = asked
         self._actor = actor
         self._row = (actor.user_id, hmac.digest(secret, text.encode(), hashlib.sha256))
         self._place = ("idempotent_answer", "sealed", actor.user_id, self._row[1].hex())
-        self._fingerprint = _fingerprint(secret, asked)
+        self._fingerprint = _fingerprint(secret, asked, times)
 
     def stored(self) -> Response | None:
         """The answer that is kept, if any. Raises InvalidFields where it was to another request,
@@ -227,9 +227,9 @@ def _key_of(asked: Request) -> str:
     return found[1] or found[0]
 
 
-def _fingerprint(secret: bytes, asked: Request) -> bytes:
+def _fingerprint(secret: bytes, asked: Request, times: int) -> bytes:
     """A keyed hash of what is asked for."""
-    body = read_ahead()
+    body = read_ahead(times)
     # A browser draws another boundary each time it sends the same form.
     boundary = asked.mimetype_params.get("boundary")
     if boundary:

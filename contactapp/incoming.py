@@ -128,9 +128,14 @@ def read_file(limit: int) -> bytes:
             file.close()
 
 
-def read_ahead() -> bytes:
-    """The request's body, which its view can read once more. Raises 413."""
-    return _raw_body(cache=True)
+def read_ahead(times: int) -> bytes:
+    """The request's body, which its view can read once more; it may have `times` the size of
+    others. Raises 413."""
+    limit = request.max_content_length
+    request.max_content_length = times * (limit or 0)
+    raw = _raw_body(cache=True)
+    request.max_content_length = limit
+    return raw
 
 
 def _raw_body(*, cache: bool = False) -> bytes:

@@ -14,6 +14,18 @@ MAX_SORT_KEYS = 4
 MAX_CURSOR = 3500  # characters; under gunicorn's 4094 for the whole request line
 
 
+class Id(fields.Integer):
+    """An id in a JSON body."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=1, max=MAX_ID), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError(Problem("wrong_type", "Not an integer."))
+        return value
+
+
 class PlainInteger(fields.Integer):
     """An integer of a query string in plain ASCII digits; Python's own int() takes `1_000`, ` 7 `
     and other scripts' digits."""
@@ -34,6 +46,13 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise ValidationError(Problem("wrong_type", "Not a boolean."))
         return value
+
+
+class QueryFlag(fields.Boolean):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value not in {"true", "false"}:
+            raise ValidationError(Problem("wrong_type", "true or false."))
+        return value == "true"
 
 
 class Names(fields.String):
@@ -70,6 +89,13 @@ class BookQuery(Schema):
     )
 
 
+class DryRun(BookQuery):
+    dry_run = QueryFlag(
+        load_default=False,
+        metadata={"description": "true answers what would happen, and changes nothing."},
+    )
+
+
 class Paging(Schema):
     """Which part of a list: the one after a cursor, or so many items on."""
 
@@ -95,3 +121,12 @@ class PageShape(Schema):
 
     next_cursor = fields.String(required=True, allow_none=True)
     total = fields.Integer(required=True)
+
+
+class Failure(Schema):
+    """Why one operation was not done."""
+
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)

@@ -15,6 +15,7 @@ from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
 from .config import ConfigError, load
+from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
 from .jobs import service as jobs_service
@@ -68,6 +69,7 @@ HANDLERS: dict[str, Handler] = {
     "database.tidy": erasure.tidy,
     "purge": _purge,
     "purge.changes": retention.purge,
+    "purge.trash": trash.purge,
 }
 LAST_WORDS: dict[str, LastWord] = {"note.process": processing.give_up}
 PERIODS = {
@@ -76,6 +78,7 @@ PERIODS = {
     "avatars.sweep": HOUR,
     "data.purge": MINUTE,
     "purge": HOUR,
+    "purge.trash": HOUR,
     # Each time leaves a checkpoint for every book that it shortens.
     "purge.changes": DAY,
 }

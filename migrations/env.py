@@ -11,7 +11,7 @@ from contactapp import triggers
 from contactapp.extensions import db
 
 _SLICES = ("audit", "auth", "books", "changes", "contacts", "data", "feeds", "jobs", "notes")
-for _slice in (*_SLICES, "users"):
+for _slice in (*_SLICES, "operations", "users"):
     import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 

@@ -82,6 +82,12 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/contacts/trash               401       404 200   200 200   404   401
+POST   /api/v1/contacts/bulk                401       404 200   403 200   404   401
+POST   /api/v1/contacts/<id>/restore        401       404 200   403 200   404   401
+GET    /api/v1/operations                   401       404 200   200 200   404   401
+GET    /api/v1/operations/<id>              401       404 200   200 200   404   401
+POST   /api/v1/operations/<id>/undo         401       404 200   403 200   404   401
 GET    /api/v1/notes                        401       404 200   200 200   404   401
 POST   /api/v1/notes                        401       404 201   403 201   404   401
 POST   /api/v1/notes/bulk                   401       404 200   403 200   404   401
@@ -144,7 +150,7 @@ PATCH  /auth/update-avatar                         401       400 400   400 400  
 """
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
-    *(f"/api/v1/{name}" for name in ("contacts", "notes", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("contacts", "notes", "operations", "changes", "books")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -228,6 +234,11 @@ def body_of(method, rule, person, number):
         return body_of_entry(method, rule)
     if rule.endswith("/revert"):
         return {"version": 1} if method == "POST" else None
+    if rule.endswith("/contacts/bulk"):
+        made = {"op": "create", "contact": {"first_name": f"Ada {number}"}}
+        return {"operations": [made]} if method == "POST" else None
+    if rule.endswith(("/restore", "/undo")):
+        return None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -277,6 +288,10 @@ def path_of(method, rule, alice, person):
     book = "" if person is alice else f"?book={alice.book_id}"
     if rule.endswith("/changes"):
         return f"{rule}{book}"
+    if "/operations" in rule:
+        made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
+        operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
+        return f"{rule.replace('<id>', str(operation))}{book}"
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path

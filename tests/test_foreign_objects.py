@@ -22,7 +22,7 @@ BODIES = {
 # What can be asked of a contact: the method, and what its path ends with.
 VERBS = [
     *[(method, "") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")],
-    *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert")],
+    *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert"), ("POST", "/restore")],
 ]
 
 

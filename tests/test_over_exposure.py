@@ -15,6 +15,7 @@ from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
 from contactapp.notes.models import Note
+from contactapp.operations.models import Operation
 from contactapp.users.models import User
 from tests.accounts.test_avatars import picture
 from tests.contacts.test_create import FULL
@@ -22,7 +23,7 @@ from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User)
+TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User, Operation)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -163,8 +164,23 @@ def tour_of_contacts(alice):
     yield "get", f"{one}/history", alice.get(f"{path}/history")
     yield "post", f"{one}/revert", alice.post(f"{path}/revert", json={"version": 1})
     yield "delete", one, alice.delete(path)
+    yield "get", "/contacts/trash", alice.get("/contacts/trash")
+    yield "post", f"{one}/restore", alice.post(f"{path}/restore")
+    yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
     yield "get", "/changes", alice.get("/changes")
+
+
+def tour_of_operations(alice, contact_id):
+    wrong = {"op": "update", "id": contact_id, "version": 99, "contact": {}}
+    operations = [{"op": "create", "contact": FULL}, {"op": "delete", "id": contact_id}, wrong]
+    body = {"operations": operations, "atomic": False}
+    yield "post", "/contacts/bulk", alice.post("/contacts/bulk", json=body)
+    answer = alice.get("/operations")
+    yield "get", "/operations", answer
+    path, one = f"/operations/{answer.json['items'][0]['id']}", "/operations/{operation_id}"
+    yield "get", one, alice.get(path)
+    yield "post", f"{one}/undo", alice.post(f"{path}/undo")
 
 
 def tour_of_data(alice):

@@ -18,6 +18,7 @@ from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
+from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
 from . import api_tokens, links, places, second_factor
 from .admin import admins_locked
@@ -123,6 +124,7 @@ def erase(job: Job) -> Effect | None:
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
             feeds.forget_book(book_id)
+            operations.forget_book(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

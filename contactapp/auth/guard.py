@@ -39,11 +39,15 @@ def install(app: Flask) -> None:
         ("books", "takes_book"),
         ("data", "takes_data"),
         ("both", "takes_both"),
-        ("keyed", "takes_key"),
     ):
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
         }
+    app.extensions["contactapp.keyed"] = {
+        name: getattr(view, "body_times", 1)
+        for name, view in app.view_functions.items()
+        if hasattr(view, "takes_key")
+    }
     app.extensions["contactapp.areas"] = {
         name: view.area for name, view in app.view_functions.items() if hasattr(view, "area")
     }
@@ -97,7 +101,8 @@ def guard() -> Response | None:
         refuse_query()
     if "HTTP_IDEMPOTENCY_KEY" in asked.environ and endpoint in extensions["contactapp.keyed"]:
         view = partial(app.view_functions[endpoint], **(asked.view_args or {}))
-        return idempotency.answer_once(asked, g.actor, view)
+        times = extensions["contactapp.keyed"][endpoint]
+        return idempotency.answer_once(asked, g.actor, view, times)
     return None
 
 

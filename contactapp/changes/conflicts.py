@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..clock import rfc3339
 from ..errors import AppError, PreconditionFailed
-from .service import ChangeLog, Entity, changed_fields
+from .log import ChangeLog, Entity, changed_fields
 
 # What the refused write would have made of the present fields, and which of them it sent; None for
 # all, as PUT does. Asked only where it is refused.

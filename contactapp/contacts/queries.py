@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load
 
 from ..incoming import Problem
-from ..shapes import BookQuery, Names, Paging, PlainInteger
+from ..shapes import BookQuery, Names, Paging, PlainInteger, QueryFlag
 from ..strict_json import has_control
 from . import search
 from .birthdays import MAX_DAYS
@@ -54,13 +54,6 @@ class Number(fields.String):
         if not search.is_number(text):
             raise ValidationError(Problem("invalid_phone", "Not a phone number or a part of one."))
         return text
-
-
-class QueryFlag(fields.Boolean):
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if value not in {"true", "false"}:
-            raise ValidationError(Problem("wrong_type", "true or false."))
-        return value == "true"
 
 
 class Moment(fields.String):
@@ -204,3 +197,14 @@ class BirthdayQuery(BookQuery, Paging):
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
         return data
+
+
+class DeleteQuery(BookQuery):
+    permanent = QueryFlag(
+        load_default=False,
+        metadata={"description": "true deletes for good, also what lies in the trash already."},
+    )
+
+
+class TrashQuery(BookQuery, Paging):
+    """Which part of the trash."""

@@ -193,3 +193,16 @@ class BirthdayPage(PageShape):
     """One page of those who have a birthday soon, the next one first."""
 
     items = fields.List(fields.Nested(ContactWithBirthday), required=True)
+
+
+class TrashedContact(Contact):
+    """A contact in the trash: when it was deleted, and by whom."""
+
+    deleted_at = fields.DateTime(required=True)
+    deleted_by = fields.Integer(required=True)
+
+
+class TrashPage(PageShape):
+    """One page of the trash, what was deleted last first."""
+
+    items = fields.List(fields.Nested(TrashedContact), required=True)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from ..actor import Actor, Book
-from ..changes.conflicts import Present, stale
 from ..changes.service import ChangeLog
 from ..config import settings
-from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
-from ..errors import NotFound, PreconditionFailed
+from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import HIDDEN, Meta, as_object, canonical, comparable, hidden, merged, told
+from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
 from .reading import (
     contact_history,
@@ -28,10 +24,10 @@ from .reading import (
     read_card,
     require_contact,
 )
+from .setting_back import Past, set_back
+from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
-Versions = tuple[int, ...] | None
-Edited = tuple[dict[str, Any], Collection[str] | None]  # a card, and what was sent of it (`Mine`)
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
@@ -48,23 +44,12 @@ _TRASH = Sql(
 )
 
 
-class Stored(NamedTuple):
-    """A contact as the database holds it, opened."""
-
-    meta: Meta
-    card: dict[str, Any]
-
-    def shown(self) -> dict[str, Any]:
-        """The contact as the API shows it."""
-        return as_object(self.meta, self.card)
-
-
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
     # Numbers are read and the card is sealed before the transaction: every other writer waits for
     # what is done in it.
-    card, uid = whole(_numbered(fields)), str(uuid.uuid4())
-    sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
+    card, uid = whole(numbered_here(fields)), str(uuid.uuid4())
+    sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
     return Stored(_insert(actor, book, uid, card, sealed), card)
 
 
@@ -91,14 +76,14 @@ def replace_contact(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
-    return _replace(actor, book, contact_id, _numbered(fields), versions)
+    return _replace(actor, book, contact_id, numbered_here(fields), versions)
 
 
 @write_transaction
 def _replace(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
-    def put(card: dict[str, Any]) -> Edited:
+    def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
         return whole({**hidden(card), **fields}, card), None
 
     log = ChangeLog(actor, book)
@@ -110,7 +95,7 @@ def patch_contact(
     actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
 ) -> Stored:
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
-    sent = _numbered(patch)
+    sent = numbered_here(patch)
     return _patch(actor, book, contact_id, lambda _: sent, versions)
 
 
@@ -119,12 +104,12 @@ def edit_contact(
 ) -> Stored:
     """Apply the merge patch that `edit` makes of what the contact has. Raises as replace_contact
     does, and what `edit` raises."""
-    return _patch(actor, book, contact_id, lambda card: _numbered(edit(card)), versions)
+    return _patch(actor, book, contact_id, lambda card: numbered_here(edit(card)), versions)
 
 
 @write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
-    def patched(card: dict[str, Any]) -> Edited:
+    def patched(card: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
         patch = edit(card)
         return whole(merged(card, patch), card), patch.keys()
 
@@ -160,13 +145,13 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
-    if _text(card) == _text(found.card):
+    if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
     changed = (
-        _sealed(log.cipher, book, meta.uid, card),
+        sealed_card(log.cipher, book.id, meta.uid, card),
         meta.version,
         meta.updated_at,
         meta.updated_by,
@@ -176,58 +161,31 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     return Stored(meta, card)
 
 
-def _text(card: dict[str, Any]) -> bytes:
-    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
-    return orjson.dumps(comparable(card), option=orjson.OPT_SORT_KEYS)
-
-
 def _find(
     log: ChangeLog,
     book: Book,
     contact_id: int,
     versions: Versions,
-    edit: Callable[[dict[str, Any]], Edited] | None = None,
+    edit: Attempt | None = None,
 ) -> Stored:
-    """A live contact of this book under the stream's lock, at one of the expected versions; who
-    expects another is told what `edit` would have changed."""
+    """A live contact of this book under the stream's lock, at one of the expected versions; `edit`
+    is what is to be done to it."""
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
-    found = Stored(meta, orjson.loads(log.cipher.open(sealed, *_place(book, meta.uid))))
-    if versions is not None and meta.version not in versions:
-        raise _stale(log, found, versions, edit)
+    found = Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
+    require_version(log, found, versions, edit)
     return found
 
 
-def _stale(
-    log: ChangeLog,
-    found: Stored,
-    versions: tuple[int, ...],
-    edit: Callable[[dict[str, Any]], Edited] | None,
-) -> PreconditionFailed:
-    def mine() -> Edited:
-        card, sent = edit(found.card) if edit else (found.card, ())
-        return told(card), sent
-
-    meta = found.meta
-    present = (meta.id, meta.version, meta.updated_by, meta.updated_at, told(found.card))
-    return stale(log, "contact", Present(*present), versions, mine, HIDDEN)
-
-
-def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
-    return cipher.seal(orjson.dumps(card), *_place(book, uid))
-
-
-def _place(book: Book, uid: str) -> tuple[object, ...]:
-    return ("contact", "sealed", book.id, uid)
-
-
-def _numbered(fields: dict[str, Any]) -> dict[str, Any]:
+def numbered_here(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a contact with their numbers read as this server's setting says."""
     return numbered(fields, settings().phone_region)
 
 
 __all__ = [
+    "Past",
     "Stored",
     "Versions",
     "contact_history",
@@ -242,5 +200,6 @@ __all__ = [
     "replace_contact",
     "require_contact",
     "revert_contact",
+    "set_back",
     "trash_contact",
 ]

@@ -21,7 +21,7 @@ from ..keyring import create_key, keyring
 from . import avatars
 from .finding import Credentials, email_is_taken, find_credentials, index_of, username_is_taken
 from .identity import canonical_username, parse_email
-from .usage import release_contacts, take_contacts
+from .usage import limit_reached, lock_usage, release_contacts, take_contacts
 
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
@@ -241,7 +241,9 @@ __all__ = [
     "create_user",
     "email_is_taken",
     "find_credentials",
+    "limit_reached",
     "lock_owner",
+    "lock_usage",
     "opened_profile",
     "patch_profile",
     "picture_files",

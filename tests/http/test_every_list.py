@@ -15,12 +15,12 @@ KEY_VERSIONS = "/data-history/1"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
     *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
-    *("/data", KEY_VERSIONS),
+    *("/data", KEY_VERSIONS, "/contacts/trash", "/operations"),
 )
 # The newest first.
 FALLING = (
     *(KEY_VERSIONS, HISTORY, "/notes", NOTES, VERSIONS),
-    *("/auth/sessions", "/auth/api-tokens", "/audit"),
+    *("/auth/sessions", "/auth/api-tokens", "/audit", "/contacts/trash", "/operations"),
 )
 
 
@@ -34,6 +34,7 @@ def boss(engine, new_app):
         person.post("/contacts/1/notes", json={"body": f"Number {number}"})
         person.patch("/notes/1", json={"body": f"Change {number}"})
         person.patch("/contacts/1", json={"nickname": f"Change {number}"})
+        throw_away(person)
         friend = Person(app, f"friend{number}")
         share(friend, person)
         person.post("/feeds", json={"kind": "birthdays"})
@@ -47,6 +48,14 @@ def boss(engine, new_app):
 def share(owner, user):
     with owner.app.app_context():
         books_service.share_book(owner.id, user.id, "viewer")
+
+
+def throw_away(person):
+    """One contact more in the trash, and one operation more."""
+    made = person.contact(nickname="Thrown away")["id"]
+    operations = [{"op": "delete", "id": made}]
+    answer = person.post("/contacts/bulk", json={"operations": operations})
+    assert answer.status_code == 200, answer.text
 
 
 def ids(answer):
@@ -152,8 +161,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
 
 
 # What `grow` adds to a list, where it is not one: the friend's registration, two sign-ins, a feed,
-# a token, a book that is shared, four changes of one, and two of data.
-GROWS = {"/audit": 12}
+# a token, a book that is shared, six changes of one, and two of data.
+GROWS = {"/audit": 14}
 
 
 def grow(boss):
@@ -163,6 +172,7 @@ def grow(boss):
     boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
     assert boss.patch("/contacts/1", json={"nickname": nickname}).status_code == 200
+    throw_away(boss)
     boss.post("/auth/api-tokens", json={"name": "One more", "scopes": ["admin"]})
     friend = Person(boss.app, "friend")
     share(friend, boss)

@@ -109,8 +109,19 @@ def test_the_same_form_with_another_boundary_is_the_same_request(app, alice, key
         )
         kind = f"multipart/form-data; boundary={boundary}"
         with app.test_request_context("/x", method="POST", data=body, content_type=kind) as made:
-            found.append(_fingerprint(b"secret", made.request))
+            found.append(_fingerprint(b"secret", made.request, 1))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_body_may_be_as_large_with_a_key_as_without(new_app, engine, key):
+    alice = Cast(new_app(engine, MAX_BODY_BYTES="1024")).alice
+    large = {"operations": [{"op": "create", "contact": {"nickname": "x" * 90}}] * 20}
+    assert alice.post("/contacts/bulk", json=large, headers=key).status_code == 200
+    assert alice.post("/contacts/bulk", json=large, headers=key).headers[REPLAYED] == "true"
+    refused(alice.post("/notes/bulk", json=large, headers=key), 413, "body_too_large")
+    larger = {"operations": large["operations"] * 10}
+    refused(alice.post("/contacts/bulk", json=larger, headers=key), 413, "body_too_large")
 
 
 # CC-5
