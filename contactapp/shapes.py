@@ -64,7 +64,7 @@ class Names(fields.String):
         self._signed = signed
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        names = tuple(value.split(","))
+        names = self._split(value)
         bare_names = [name.removeprefix("-") if self._signed else name for name in names]
         if len(set(bare_names)) < len(names):
             raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
@@ -72,13 +72,19 @@ class Names(fields.String):
             problem = f"At most {MAX_SORT_KEYS} names."
             raise ValidationError(Problem("too_many", problem))
         for bare in bare_names:
-            if bare not in self._allowed:
+            if not self._is_known(bare):
                 raise BadRequest(
                     "unknown_parameter",
                     f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
                     parameter=attr,
                 )
         return names
+
+    def _split(self, value: str) -> tuple[str, ...]:
+        return tuple(value.split(","))
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._allowed
 
 
 class BookQuery(Schema):

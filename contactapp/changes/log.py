@@ -19,7 +19,7 @@ from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
 from .models import GENESIS
 
-Entity = Literal["contact", "note", "data"]
+Entity = Literal["contact", "note", "custom_field", "data"]
 Op = Literal["create", "update", "delete", "restore", "purge", "process"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 SHOWN: dict[Op, str] = {
@@ -52,9 +52,9 @@ class ChangeLog:
 
     The lock makes seq order the commit order without gaps, limits exact and If-Match true. `now`
     is the write's time in milliseconds, `cipher` seals and opens the book's rows. What is put into
-    `items` and `size`, which a user's data are charged by, is stored with the next change. The
-    changes appended while `operation_id` is set belong to that operation, and `touched` counts
-    them.
+    `items` (see `actor.Book`) and `size`, which a user's data are charged by, is stored with the
+    next change. The changes appended while `operation_id` is set belong to that operation, and
+    `touched` counts them.
     Raises Forbidden where the actor may only read the book, before anything is locked; NotFound
     where it is gone.
     """
@@ -76,6 +76,11 @@ class ChangeLog:
         self.operation_id: int | None = None
         self.touched = 0
         self._waiting: list[dict[str, Any]] | None = None
+
+    @property
+    def book(self) -> Book:
+        """The book in the state that the write has brought it to."""
+        return self._book._replace(seq=self.seq, head=self._head, items=self.items)
 
     def append(
         self,

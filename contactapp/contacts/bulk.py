@@ -5,9 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any, NamedTuple
 
+from marshmallow import Schema
+
 from ..actor import Actor, Book
+from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..crypto import Cipher
+from ..custom_fields.values import Defined
 from ..database import write_transaction
 from ..errors import AppError, FieldError, Forbidden, InvalidFields
 from ..incoming import loaded
@@ -17,7 +21,7 @@ from .bulk_schemas import ContactOperation
 from .card import merged
 from .many import Held, Many
 from .schemas import ContactInput, ContactPatch
-from .service import numbered_here
+from .service import numbered_here, refitted
 from .stored import Stored, Versions, sealed_card
 from .whole import whole
 
@@ -60,7 +64,8 @@ def run_bulk(
     way, else InvalidFields (`bulk_failed`); both tell of each in `items`."""
     # Checked and sealed before the transaction: every other writer waits for what is done in it.
     cipher = keyring().cipher(book.key_id)
-    checked = [_checked(cipher, book, operation) for operation in operations]
+    defined = definitions(book)
+    checked = [_checked(cipher, book, defined, operation) for operation in operations]
     try:
         return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
     except _Undone as undone:
@@ -73,8 +78,8 @@ def _run(
 ) -> dict[str, Any]:
     log = ChangeLog(actor, book)
     many = Many(log, actor, book, [item.contact_id for item in checked if item.contact_id])
-    used = many.used
-    done = [_done(many, item) for item in checked]
+    used, defined = many.used, definitions(log.book)
+    done = [_done(log, many, item, defined) for item in checked]
     if atomic and any(isinstance(result, AppError) for result in done):
         raise _failure(done, used)
     operation_id = None
@@ -88,24 +93,32 @@ def _run(
     return {"items": items, "operation_id": operation_id}
 
 
-def _checked(cipher: Cipher, book: Book, operation: dict[str, Any]) -> Item:
+def _checked(cipher: Cipher, book: Book, defined: Defined, operation: dict[str, Any]) -> Item:
     try:
         data = loaded(_OPERATION, operation)
         op, versions = data["op"], (data["version"],) if "version" in data else None
         if op == "create":
-            uid, card = str(uuid.uuid4()), _within(data["contact"])
+            uid, card = str(uuid.uuid4()), _whole_within(data["contact"], defined)
             return Item(op, 0, None, card, uid, sealed_card(cipher, book.id, uid, card))
-        patch = _within(data["contact"], patch=True) if op == "update" else {}
+        patch = _within(_PATCH, data["contact"]) if op == "update" else {}
         return Item(op, data["id"], versions, patch)
     except AppError as error:
         return Item("", error=error)
 
 
-def _within(contact: dict[str, Any], *, patch: bool = False) -> dict[str, Any]:
-    """The contact of an operation, checked. Raises InvalidFields that point into it."""
+def _whole_within(contact: dict[str, Any], defined: Defined) -> dict[str, Any]:
+    """The card of an operation's new contact. Raises InvalidFields that point into it."""
+    fields = _within(_INPUT, contact)
     try:
-        fields = numbered_here(loaded(_PATCH if patch else _INPUT, contact))
-        return fields if patch else whole(fields)
+        return whole(fields, None, defined)
+    except InvalidFields as error:
+        raise _inside(error) from None
+
+
+def _within(schema: Schema, contact: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an operation's contact. Raises InvalidFields that point into it."""
+    try:
+        return numbered_here(loaded(schema, contact))
     except InvalidFields as error:
         raise _inside(error) from None
 
@@ -114,18 +127,18 @@ def _inside(error: InvalidFields) -> InvalidFields:
     return InvalidFields(errors=[e._replace(pointer=f"/contact{e.pointer}") for e in error.errors])
 
 
-def _done(many: Many, item: Item) -> Done:
+def _done(log: ChangeLog, many: Many, item: Item, defined: Defined) -> Done:
     """What an operation made, or why it was not done; each one refuses before it changes."""
     if item.error is not None:
         return item.error
     try:
         if item.op == "create":
-            return many.create(item.uid, item.card, item.sealed)
+            return many.create(item.uid, *refitted(log, item.uid, item.card, item.sealed))
         held = many.live(item.contact_id, item.versions)
         if item.op == "delete":
             many.trash(held)
             return None
-        many.change(held, whole(merged(held.card, item.card), held.card))
+        many.change(held, whole(merged(held.card, item.card), held.card, defined))
         return held.stored
     except InvalidFields as error:
         return _inside(error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..actor import Actor, Book
+from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..config import settings
 from ..database import Sql, lane, write_transaction
@@ -15,8 +16,10 @@ from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
+from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
+    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -48,14 +51,15 @@ def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
     # Numbers are read and the card is sealed before the transaction: every other writer waits for
     # what is done in it.
-    card, uid = whole(numbered_here(fields)), str(uuid.uuid4())
+    card, uid = whole(numbered_here(fields), None, definitions(book)), str(uuid.uuid4())
     sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
-    return Stored(_insert(actor, book, uid, card, sealed), card)
+    return _insert(actor, book, uid, card, sealed)
 
 
 @write_transaction
-def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Meta:
+def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Stored:
     log = ChangeLog(actor, book)
+    card, sealed = refitted(log, uid, card, sealed)
     take_contacts(book.owner_id, 1)
     by = actor.user_id
     row: dict[str, Any] = {
@@ -69,7 +73,7 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
     }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
     log.append("contact", contact_id, "create", 1, None, told(card))
-    return Meta(contact_id, **row)
+    return Stored(Meta(contact_id, **row), card)
 
 
 def replace_contact(
@@ -83,10 +87,11 @@ def replace_contact(
 def _replace(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
-    def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
-        return whole({**hidden(card), **fields}, card), None
-
     log = ChangeLog(actor, book)
+
+    def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
+        return whole({**hidden(card), **fields}, card, definitions(log.book)), None
+
     found = _find(log, book, contact_id, versions, put)
     return _store(log, actor, book, found, put(found.card)[0])
 
@@ -109,11 +114,12 @@ def edit_contact(
 
 @write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
+    log = ChangeLog(actor, book)
+
     def patched(card: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
         patch = edit(card)
-        return whole(merged(card, patch), card), patch.keys()
+        return whole(merged(card, patch), card, definitions(log.book)), patch.keys()
 
-    log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions, patched)
     return _store(log, actor, book, found, patched(found.card)[0])
 
@@ -128,7 +134,7 @@ def revert_contact(
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
     card = canonical(log.state_at("contact", contact_id, version))
-    return _store(log, actor, book, found, whole(card, found.card))
+    return _store(log, actor, book, found, whole(card, found.card, definitions(log.book)))
 
 
 @write_transaction
@@ -145,6 +151,7 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
+    card = follow(book, found.meta.id, found.card, card)
     if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
@@ -179,6 +186,18 @@ def _find(
     return found
 
 
+def refitted(
+    log: ChangeLog, uid: str, card: dict[str, Any], sealed: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """A new card that was made and sealed before the book was locked, as it has to be now: somebody
+    may have defined a custom field since. Raises InvalidFields."""
+    defined = definitions(log.book)
+    again = whole(card, None, defined) if defined else card
+    if text_of(again) == text_of(card):
+        return card, sealed
+    return again, sealed_card(log.cipher, log.book.id, uid, again)
+
+
 def numbered_here(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields of a contact with their numbers read as this server's setting says."""
     return numbered(fields, settings().phone_region)
@@ -189,9 +208,13 @@ __all__ = [
     "Stored",
     "Versions",
     "contact_history",
+    "count_custom_fields",
     "create_contact",
     "edit_contact",
+    "erase_photos",
     "export_contacts",
+    "export_photos",
+    "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",
