@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..contacts.queries import QueryFlag, Words
+from ..contacts.query_fields import QueryFlag, Words
 from ..incoming import MAX_ID, Problem
 from ..shapes import BookQuery, Flag, Names, PageShape, Paging, PlainInteger
 from .aliases import ALIASES, AliasConflict, resolved
