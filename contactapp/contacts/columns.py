@@ -7,10 +7,8 @@ between line breaks, which no query holds: `\\nada@x.example\\n` is a whole entr
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from . import search
 from .card import LINES
 from .digits import phone_lines
 from .entries import entries_of
@@ -19,13 +17,6 @@ from .row import Row
 
 LISTED = {"address": "addresses", "url": "urls", "label": "labels"}
 HAS = (*LINES, "custom_fields", "photo", *LISTED)
-
-
-class Custom(NamedTuple):
-    """A custom field's value as a number, where it is one, and as folded text."""
-
-    number: float | None
-    text: str
 
 
 class Days(NamedTuple):
@@ -88,29 +79,3 @@ def filled(row: Row) -> int:
     """Which of HAS have a value, a bit each."""
     card = row.card()
     return sum(1 << place for place, name in enumerate(HAS) if card.get(LISTED.get(name, name)))
-
-
-def custom(key: str) -> Callable[[Row], Custom | None]:
-    """A custom field."""
-
-    def of(row: Row) -> Custom | None:
-        found = row.card().get("custom_fields", {}).get(key)
-        return None if found is None else Custom(number(found), fold(search.text_of(found)))
-
-    return of
-
-
-def number(value: Any) -> float | None:
-    """A value as a number, where it is one or its text is."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        # Not `inf`, `nan` and `1_000`, which Python takes for numbers too.
-        if not value[-1:].isdigit() or "_" in value:
-            return None
-        with suppress(ValueError):
-            return float(value)
-        return None
-    with suppress(OverflowError):
-        return float(value)
-    return None

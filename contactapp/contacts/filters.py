@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 from . import columns, search
 from .card import LINES
-from .columns import HAS, Custom, Days
+from .columns import HAS, Days
 from .digits import whole_number
 from .folding import fold
 from .row import Row
 
 TEXT = ("name", *LINES)
 DATES = ("birthday", "anniversary")
-CUSTOM_ENDINGS = ("_min", "_max", "_like")
 
 
 class Filter(NamedTuple):
@@ -65,7 +64,8 @@ _HAYSTACKS = Searched("haystack", lambda row: search.haystack(row.card()), 3)
 
 
 def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
-    """The filters in a parsed query; a contact must pass every one."""
+    """The filters in a parsed query, of which a contact must pass every one. Those by custom fields
+    depend on the book (`custom`)."""
     return tuple(_each(query))
 
 
@@ -111,8 +111,6 @@ def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
     if "has" in query:
         wanted = sum(1 << HAS.index(field) for field in query["has"])
         yield Filter("filled", columns.filled, test=lambda found: found & wanted == wanted)
-    for name, value in query.get("custom", {}).items():
-        yield _custom(name, value)
     if "q" in query:
         texts = searched_texts(query["q"])
         yield Filter(texts.column, texts.of, tuple(term.needles for term in query["q"]))
@@ -157,28 +155,3 @@ def _within(field: str, least: Days | None, most: Days | None) -> Filter:
     first, last = least.first if least else "", most.last if most else "9999-12-31"
     days = columns.days(field)
     return Filter(("days", field), days, test=lambda on: first <= on.first and on.last <= last)
-
-
-def _custom(name: str, value: str) -> Filter:
-    ending = next((e for e in CUSTOM_ENDINGS if name.endswith(e)), "")
-    key = name.removesuffix(ending)
-    test = _custom_test(ending, Custom(columns.number(value), fold(value)))
-    return Filter(("custom", key), columns.custom(key), test=test)
-
-
-def _custom_test(ending: str, wanted: Custom) -> Callable[[Custom], bool]:
-    """Numbers are compared as numbers, also where they came as text; all else as text, so that
-    dates written YYYY-MM-DD are in order."""
-    number, text = wanted
-    if ending == "_like":
-        return lambda found: text in found.text
-    if not ending:
-        same = number is not None
-        return lambda found: found.text == text or (same and found.number == number)
-    sign = 1 if ending == "_min" else -1
-    if number is not None:
-        bound = sign * number
-        return lambda found: found.number is not None and sign * found.number >= bound
-    if sign > 0:
-        return lambda found: found.text >= text
-    return lambda found: found.text <= text

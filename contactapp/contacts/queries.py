@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load
 
-from ..shapes import BookQuery, Names, Paging, PlainInteger
+from ..shapes import BookQuery, Names, Paging, PlainInteger, QueryFlag
 from .birthdays import MAX_DAYS
 from .card import FIELDS, MAX_LABELS, SORTABLE
 from .columns import HAS
@@ -19,7 +19,7 @@ from .query_fields import (
     FirstDay,
     Moment,
     Number,
-    QueryFlag,
+    SortKeys,
     Text,
     Texts,
     Words,
@@ -33,9 +33,13 @@ def _about(text: str) -> dict[str, Any]:
 
 
 def _sort(default: str) -> Names:
-    about = "Comma list, `-` for descending; the id is always the last key."
+    about = (
+        "Comma list, `-` for descending; the id is always the last key. `custom.<key>` sorts by a "
+        "custom field as its type is compared, who has none last; a comma in its key is written "
+        "`\\,`, a backslash `\\\\`."
+    )
     metadata = {"description": about, "default": default}
-    return Names(SORTABLE, signed=True, load_default=(default,), metadata=metadata)
+    return SortKeys(SORTABLE, signed=True, load_default=(default,), metadata=metadata)
 
 
 def _filters() -> dict[str, fields.Field]:
@@ -110,3 +114,14 @@ class BirthdayQuery(BookQuery, Paging):
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
         return data
+
+
+class DeleteQuery(BookQuery):
+    permanent = QueryFlag(
+        load_default=False,
+        metadata={"description": "true deletes for good, also what lies in the trash already."},
+    )
+
+
+class TrashQuery(BookQuery, Paging):
+    """Which part of the trash."""

@@ -9,14 +9,16 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from ..custom_fields.definition import MAX_KEY
 from ..incoming import Problem
+from ..shapes import Names
 from ..strict_json import has_control
 from . import search
 from .birthdays import MAX_DAYS
 from .card import is_partial_date
 from .columns import days_of
+from .custom import ENDINGS, PREFIX
 from .digits import is_number
-from .filters import CUSTOM_ENDINGS
 
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
@@ -70,13 +72,6 @@ class Number(fields.String):
         return text
 
 
-class QueryFlag(fields.Boolean):
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if value not in {"true", "false"}:
-            raise ValidationError(Problem("wrong_type", "true or false."))
-        return value == "true"
-
-
 class Moment(fields.String):
     """A time (RFC 3339) or a whole UTC day, in seconds since the epoch; of a day its first second,
     or its last where that bounds from above."""
@@ -126,6 +121,21 @@ class FirstDay(fields.Date):
         return day
 
 
+class SortKeys(Names):
+    """Names of fields, and custom fields as `custom.<key>`."""
+
+    def _split(self, value: str) -> tuple[str, ...]:
+        # NUL and surrogates stand for what was escaped: a query has none.
+        text = unicodedata.normalize("NFC", value)
+        parts = text.replace("\\\\", "\0").replace("\\,", "\ud800").split(",")
+        return tuple(part.replace("\ud800", ",").replace("\0", "\\") for part in parts)
+
+    def _is_known(self, name: str) -> bool:
+        key = name.removeprefix(PREFIX)
+        custom = key != name and 1 <= len(key) <= MAX_KEY and not has_control(key)
+        return custom or super()._is_known(name)
+
+
 class CustomFilters(fields.Dict):
     """`custom.<key>` and its `_min`, `_max` and `_like`, by what stands after the point."""
 
@@ -135,7 +145,7 @@ class CustomFilters(fields.Dict):
         found = {}
         for name, text in value.items():
             key = unicodedata.normalize("NFC", name)
-            if not key or len(key) > MAX_TEXT or key in CUSTOM_ENDINGS:
+            if not key or len(key) > MAX_TEXT or key in ENDINGS:
                 raise ValidationError({name: [Problem("invalid_key", "Name a custom field.")]})
             try:
                 found[key] = checked_text(text)

@@ -3,8 +3,12 @@
 What is looked through is the same on either engine, so one is asked.
 """
 
+import orjson
 import pytest
 
+from contactapp.contacts.card import Meta, as_object
+from contactapp.contacts.columns import HAS, filled
+from contactapp.contacts.row import Row
 from tests.support.cast import refused
 
 PEOPLE = {
@@ -32,6 +36,7 @@ PEOPLE = {
     },
     "di": {"first_name": "Di", "custom_fields": {"family": "chess club"}},
 }
+META = Meta(7, "7284aa2d-0dff-46b3-acbd-b6b605c0efb8", 2, 3, 1_000, 2_000, 5, 6)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,25 @@ def test_what_is_edited_is_found_as_it_is_now(owner, names):
     assert owner.get("/contacts?has=address").json["total"] == 2
     assert owner.get("/contacts/search?q=rome").json["total"] == 1
     owner.delete(f"/contacts/{made['id']}")
+
+
+@pytest.mark.parametrize("name", HAS)
+def test_has_knows_each_field_by_its_name(name):
+    member = {"address": "addresses", "url": "urls", "label": "labels"}.get(name, name)
+    row = Row(META, orjson.dumps({member: "x"}))
+    assert filled(row) == 1 << HAS.index(name)
+
+
+def test_a_row_that_was_served_knows_what_it_knew(app):
+    card = {"first_name": '"uid":"', "custom_fields": {"uid": "x"}}
+    row = Row(META, orjson.dumps(card))
+    with app.app_context():
+        shown = as_object(META, card)
+    for _ in range(2):
+        times = (row.created_at, row.updated_at, row.version, row.id)
+        assert (row.uid, *times) == (META.uid, META.created_at, META.updated_at, 3, META.id)
+        with app.app_context():
+            assert orjson.loads(row.body) == shown
 
 
 # AZ-7

@@ -104,6 +104,10 @@ class Traffic:
         assert self.ask("PATCH", f"/notes/{made['id']}", json={"text": mark("changed")}).ok
         self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
+        field = {"key": mark("field"), "type": "choice", "choices": [mark("choice")]}
+        assert self.ask("POST", "/custom-fields", json=field).ok
+        assert self.ask("PATCH", f"/custom-fields/{field['key']}", json={"label": mark("label")}).ok
+        self.answers.append(self.ask("GET", "/custom-fields").text)
         assert self.ask("POST", f"/contacts/{ids[1]}/revert", json={"version": 1}).ok
         for end in ("", "/history"):
             self.answers.append(self.ask("GET", f"/contacts/{ids[0]}{end}").text)
