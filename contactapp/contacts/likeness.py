@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .digits import number_of
 from .entries import entries_of
 from .folding import CLOSED, fold
-from .search import number_of
 
 _WEIGHTS = {
     "same_email": 0.8,

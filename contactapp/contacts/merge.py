@@ -11,9 +11,10 @@ from ..database import write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..notes.service import move_notes
 from ..operations.service import begin, end
+from .card import Meta
 from .many import Held, Many
 from .merging import merged
-from .stored import Stored, Versions
+from .stored import Stored, Versions, require_version
 
 
 class Merge(NamedTuple):
@@ -62,9 +63,10 @@ def _merge(
 ) -> Merge:
     log, source_ids = ChangeLog(actor, book), wanted["source_ids"]
     many = Many(log, actor, book, [contact_id, *source_ids])
-    survivor = many.live(contact_id, versions)
+    survivor = many.live(contact_id)
     sources = _sources(many, source_ids)
-    _check_versions([survivor, *sources], wanted["versions"])
+    require_version(log, survivor.stored, versions)
+    _check_versions(log, [survivor, *sources], wanted["versions"])
     cards = {held.meta.id: held.card for held in (survivor, *sources)}
     many.change(survivor, merged(cards, wanted["choose"]))
     for source in sources:
@@ -109,17 +111,22 @@ def _sources(many: Many, source_ids: list[int]) -> list[Held]:
     return live
 
 
-def _check_versions(everybody: list[Held], expected: Mapping[int, int]) -> None:
-    metas = (held.meta for held in everybody)
-    stale = [meta for meta in metas if expected.get(meta.id, meta.version) != meta.version]
-    if stale:
-        raise PreconditionFailed(
-            detail=f"Contact {stale[0].id} is at version {stale[0].version} now.",
-            errors=[
-                FieldError(
-                    f"/versions/{meta.id}", "version_mismatch", f"It is at {meta.version} now."
-                )
-                for meta in stale
-            ],
-            current_version=stale[0].version,
-        )
+def _check_versions(log: ChangeLog, everybody: list[Held], expected: Mapping[int, int]) -> None:
+    """Raise PreconditionFailed where one is at another version: which, and of the first of them
+    what others have changed."""
+    stale = [
+        held.stored
+        for held in everybody
+        if expected.get(held.meta.id, held.meta.version) != held.meta.version
+    ]
+    for first in stale:
+        try:
+            require_version(log, first, (expected[first.meta.id],))
+        except PreconditionFailed as error:
+            error.errors = [_stale(one.meta) for one in stale]
+            raise
+
+
+def _stale(meta: Meta) -> FieldError:
+    problem = f"It is at version {meta.version} now."
+    return FieldError(f"/versions/{meta.id}", "version_mismatch", problem)

@@ -14,9 +14,9 @@ from typing import Any
 
 from ..errors import FieldError, InvalidFields
 from .card import HIDDEN, LINES, MAX_LABELS
+from .digits import is_number, number_of
 from .entries import MAX_ENTRIES, PARTS, SCALARS, Entry, entries_of, sameness
 from .folding import fold
-from .search import is_number, number_of
 from .whole import whole
 
 Card = dict[str, Any]

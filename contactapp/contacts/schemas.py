@@ -187,7 +187,9 @@ class ContactPage(PageShape):
 
 
 class FoundContact(Contact):
-    """A contact that was searched for: `matched_in` names the fields that have the words."""
+    """A contact that was searched for: `matched_in` names the fields that have the words. `email`
+    and `phone` are any of the contact's, `custom_fields.floor` is one custom field, `notes` are its
+    notes."""
 
     matched_in = fields.List(fields.String(), required=True)
 
