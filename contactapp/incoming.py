@@ -143,9 +143,19 @@ def read_file(limit: int) -> bytes:
             file.close()
 
 
-def _raw_body() -> bytes:
+def read_ahead(times: int) -> bytes:
+    """The request's body, which its view can read once more; it may have `times` the size of
+    others. Raises 413."""
+    limit = request.max_content_length
+    request.max_content_length = times * (limit or 0)
+    raw = _raw_body(cache=True)
+    request.max_content_length = limit
+    return raw
+
+
+def _raw_body(*, cache: bool = False) -> bytes:
     try:
-        raw = request.get_data(cache=False)
+        raw = request.get_data(cache=cache)
     except RequestEntityTooLarge:
         raise TooLarge() from None
     # A body that does not say its length is cut off at the limit without an error.

@@ -32,7 +32,7 @@ def change_note(
     """Give a note another text (`body`), or another contact (`contact_id`). Raises NotFound, also
     for a contact that is not there, and PreconditionFailed."""
     log = ChangeLog(actor, book)
-    found = find(log, book, note_id, versions, contact_id)
+    found = find(log, book, note_id, versions, contact_id, fields)
     return change(log, actor, book, found, fields)
 
 

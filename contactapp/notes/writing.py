@@ -9,10 +9,11 @@ import uuid
 from typing import Any
 
 from ..actor import Actor, Book
+from ..changes.conflicts import Present, stale
 from ..changes.service import ChangeLog
 from ..contacts.service import Versions, require_contact
 from ..database import Sql, lane
-from ..errors import FieldError, NotFound, PreconditionFailed
+from ..errors import FieldError, NotFound
 from ..jobs.service import enqueue
 from .note import Meta
 from .stored import FIND, Stored, place, sealed
@@ -119,16 +120,22 @@ def delete(log: ChangeLog, actor: Actor, book: Book, found: Stored) -> None:
 
 
 def find(
-    log: ChangeLog, book: Book, note_id: int, versions: Versions, contact_id: int | None = None
+    log: ChangeLog,
+    book: Book,
+    note_id: int,
+    versions: Versions,
+    contact_id: int | None = None,
+    sent: dict[str, Any] | None = None,
 ) -> Stored:
-    """A live note of this book under the stream's lock, at one of the expected versions."""
+    """A live note of this book under the stream's lock, at one of the expected versions; who
+    expects another is told what others have changed, and what `sent` would have."""
     row = lane().one(FIND, (book.id, note_id))
     found = None if row is None else Stored.of(row, log.cipher)
     if found is None or contact_id not in {None, found.meta.contact_id}:
         raise NotFound()
-    if versions is not None and found.meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The note is at version {found.meta.version} now; read it and try again.",
-            current_version=found.meta.version,
-        )
+    meta, fields = found.meta, found.told()
+    if versions is not None and meta.version not in versions:
+        present = Present(meta.id, meta.version, meta.updated_by, meta.updated_at, fields)
+        mine = {**fields, **(sent or {})}
+        raise stale(log, "note", present, versions, lambda: (mine, sent or ()))
     return found
