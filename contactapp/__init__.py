@@ -25,6 +25,7 @@ from .bounded import Busy, usable_cores
 from .changes import feed
 from .changes.routes import changes
 from .config import Settings, load
+from .contacts.photo_routes import photos
 from .contacts.routes import contacts
 from .crypto import derive
 from .custom_fields.routes import custom_fields
@@ -41,10 +42,10 @@ from .operations.routes import operations
 from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
+from .pictures import service as pictures_service
 from .probes import probes
 from .request_log import RequestLog
 from .session import NoSession
-from .users import avatars
 from .users.routes import users
 
 
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     books_service.init_app(app, settings)
     feed.init_app(app, settings)
     data_service.init_app(app)
-    app.extensions["contactapp.pictures"] = avatars.new_places(settings)
+    pictures_service.init_app(app, settings)
     mail.init_app(app, settings)
     init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
@@ -77,8 +78,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    books_and_all = (books, contacts, custom_fields, notes, operations, feeds)
-    slices = (*people, *books_and_all, data, changes, audit)
+    kept = (books, contacts, photos, custom_fields, notes, operations, feeds, data)
+    slices = (*people, *kept, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -108,6 +108,20 @@ def _form_parts() -> list[tuple[str, str]]:
     return parts
 
 
+def file_body(*types: str) -> dict[str, Any]:
+    """How the OpenAPI document describes what `read_file` takes: a file of one of these types."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {
+        "type": "object",
+        "properties": {"file": binary["schema"]},
+        "required": ["file"],
+    }
+    return {
+        "required": True,
+        "content": {MULTIPART: {"schema": form}, **dict.fromkeys(types, binary)},
+    }
+
+
 def read_file(limit: int) -> bytes:
     """The one file of a multipart body's part `file`, or the body itself. Raises 415, 413, 400 or
     422; `limit` bytes are the most."""

@@ -9,6 +9,7 @@ import pytest
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
+from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
 
 # Bob is a stranger, Carol edits and Eve views Alice's book (through ?book=), the admin has no
@@ -27,6 +28,7 @@ GET    /healthz                             200       200 200   200 200   200   
 GET    /readyz                              200       200 200   200 200   200   200
 GET    /metrics                             200       200 200   200 200   200   200
 GET    /media/<file_name>                   404       404 404   404 404   404   404
+GET    /media/photos/<file_name>            404       404 404   404 404   404   404
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
@@ -106,6 +108,9 @@ DELETE /api/v1/contacts/<id>/notes/<id>     401       404 204   403 204   404   
 GET    /api/v1/contacts/<id>/suggestions    401       404 200   200 200   404   401
 POST   /api/v1/contacts/<id>/suggestions/accept 401   404 422   403 422   404   401
 GET    /api/v1/contacts/<id>/history        401       404 200   200 200   404   401
+GET    /api/v1/contacts/<id>/photo          401       404 200   200 200   404   401
+PUT    /api/v1/contacts/<id>/photo          401       404 201   403 201   404   401
+DELETE /api/v1/contacts/<id>/photo          401       404 204   403 204   404   401
 POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
 GET    /api/v1/custom-fields                401       404 200   200 200   404   401
 POST   /api/v1/custom-fields                401       404 201   403 201   404   401
@@ -153,6 +158,7 @@ POST   /auth/update-avatar                         401       400 400   400 400  
 PUT    /auth/update-avatar                         401       400 400   400 400   400   401
 PATCH  /auth/update-avatar                         401       400 400   400 400   400   401
 """
+PHOTO = picture(size=(8, 8))
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
     *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "notes", "operations")),
@@ -299,6 +305,10 @@ def path_of(method, rule, alice, person):
         return rule.replace("<key:key>", key)
     if rule.endswith("/changes"):
         return f"{rule}{book}"
+    if rule.endswith("/photo"):
+        frame = Frame(alice, "photo")
+        frame.put(PHOTO)
+        return f"/api/v1{frame.path}{book}"
     if "/operations" in rule:
         made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
         operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
@@ -362,6 +372,8 @@ def ask(people, name, method, rule, number=0):
     sent = {"data" if rule in FORMS else "json": body}
     if rule.endswith("avatar"):
         sent = {"data": b"no picture", "content_type": "image/png"}
+    if (method, rule[-6:]) == ("PUT", "/photo"):
+        sent = {"data": PHOTO, "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)
     answer.get_data()
     answer.close()  # files of the pages are streamed

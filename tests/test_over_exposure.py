@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
-from contactapp.contacts.models import Contact
+from contactapp.contacts.models import Contact, Photo
 from contactapp.custom_fields.models import CustomField
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
@@ -18,22 +18,14 @@ from contactapp.feeds.models import Feed
 from contactapp.notes.models import Note
 from contactapp.operations.models import Operation
 from contactapp.users.models import User
-from tests.accounts.test_avatars import picture
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
 TABLES = (
-    Book,
-    BookMember,
-    Change,
-    Stream,
-    Contact,
-    CustomField,
-    Note,
-    Feed,
-    DataEntry,
+    *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry),
     User,
     Operation,
 )
@@ -96,6 +88,13 @@ def tour_of_pictures(alice):
     path, headers = "/users/me/avatar", {"Content-Type": "image/png"}
     yield "put", path, alice.put(path, data=picture(), headers=headers)
     yield "delete", path, alice.delete(path)
+    contact = alice.contact()["id"]
+    path, one = f"/contacts/{contact}/photo", "/contacts/{contact_id}/photo"
+    yield "put", one, alice.put(path, data=picture(), headers=headers)
+    yield "get", one, alice.get(path)
+    yield "get", "/contacts", alice.get("/contacts?fields=id,photo_url")
+    yield "get", "/contacts/{contact_id}/history", alice.get(f"/contacts/{contact}/history")
+    yield "delete", one, alice.delete(path)
     yield "get", "/audit", alice.get("/audit")
 
 
@@ -337,6 +336,8 @@ def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
         "fields=id,sealed",
         "fields=*",
         "fields=deleted_at",
+        "fields=photo",
+        "sort=photo_url",
         "fields=owner_id",
         "fields=__class__",
         "sort=password_hash",

@@ -14,6 +14,7 @@ from .. import clock
 from ..actor import Actor
 from ..audit import checkpoints, retention
 from ..audit import service as audit
+from ..contacts.service import erase_photos, forget_book
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..feeds import service as feeds
@@ -109,6 +110,8 @@ def erase(job: Job) -> Effect | None:
     books = lane().all(_BOOKS, (user_id,))
     streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:
+        while erase_photos(book_id):
+            renew(job)
         for sql in (_SOME_NOTES, _SOME_CONTACTS, _SOME_FIELDS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
@@ -126,6 +129,7 @@ def erase(job: Job) -> Effect | None:
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
             feeds.forget_book(book_id)
+            forget_book(book_id)
             operations.forget_book(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))

@@ -12,7 +12,7 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
-from ..contacts.service import export_contacts
+from ..contacts.service import export_contacts, export_photos
 from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
@@ -39,6 +39,7 @@ second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
+photos/        of contacts, by their id; earlier ones as long as they are kept
 
 All files are JSON in UTF-8; times are UTC.
 """
@@ -92,6 +93,9 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
+        for photo, content in export_photos(actor.user_id):
+            archive.writestr(f"photos/{photo}", content)
+            yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("fields.json", export_definitions(actor.user_id)),

@@ -23,6 +23,7 @@ from .log import (
     next_head,
     opened,
 )
+from .shown import shown
 
 _ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
 _EXPORTED_AT_ONCE = 50  # which may have 6 MiB
@@ -56,13 +57,14 @@ def history(actor: Actor, entity: Entity, entity_id: int, query: dict[str, Any])
     part = (pager.after(_NEWEST), pager.rows, pager.skip)
     rows = lane().all(_HISTORY, (*place, *place, *part, PAGE_BYTES, book.stream_id))
     cipher, (total, count) = keyring().cipher(book.key_id), rows[0][:2]
-    items = [_version(cipher, book.stream_id, *row[2:]) for row in rows if count]
+    items = [_version(cipher, book.stream_id, entity, *row[2:]) for row in rows if count]
     return pager.page(items, total, more=len(items) < (count or 0))
 
 
 def _version(
     cipher: Cipher,
     stream_id: int,
+    entity: Entity,
     seq: int,
     version: int,
     op: Op,
@@ -71,7 +73,7 @@ def _version(
     request_id: str,
     sealed: bytes | None,
 ) -> dict[str, Any]:
-    texts = opened(cipher, stream_id, seq, sealed)
+    texts = shown(entity, opened(cipher, stream_id, seq, sealed))
     return {
         "id": seq,
         "version": version,
@@ -99,14 +101,14 @@ def export_changes(owner_id: int) -> Iterator[dict[str, Any]]:
     last = (0, 0)
     while rows := lane().all(_EXPORTED, (owner_id, owner_id, *last, _EXPORTED_AT_ONCE)):
         for book_id, key_id, stream_id, seq, at, *about, changed, sealed in rows:
-            texts = opened(keyring().cipher(key_id), stream_id, seq, sealed) or {}
+            texts = opened(keyring().cipher(key_id), stream_id, seq, sealed)
             yield {
                 "book_id": book_id,
                 "seq": seq,
                 "at": clock.rfc3339(at),
                 **dict(zip(_ABOUT, about, strict=True)),
                 "changed_fields": changed.split(),
-                **texts,
+                **(shown(about[2], texts) or {}),
             }
             last = (stream_id, seq)
 

@@ -1,4 +1,5 @@
-"""What a contact is: its fields, its computed name, and its JSON. Pure: dicts in, dicts out."""
+"""What a contact is: its fields, its computed name, and its JSON. Dicts in, dicts out; pure, but
+that where a photo is depends on the server."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..clock import rfc3339
+from ..pictures.service import PHOTOS
 from .entries import PARTS, SCALARS, Entry, edited, entries_of, primary_of, shown, stored
 
 LINES = {
@@ -32,6 +34,7 @@ READ_ONLY = (
     "id",
     "uid",
     "book_id",
+    "photo_url",
     "version",
     "created_at",
     "updated_at",
@@ -111,6 +114,7 @@ def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:
         "labels": card.get("labels", []),
         "starred": card.get("starred", False),
         "custom_fields": card.get("custom_fields", {}),
+        "photo_url": PHOTOS.url(card.get("photo")),
         "version": meta.version,
         "created_at": rfc3339(meta.created_at),
         "updated_at": rfc3339(meta.updated_at),

@@ -12,6 +12,7 @@ from ..database import Sql, insert_all, lane
 from ..errors import NotFound
 from ..users.service import limit_reached, lock_usage, release_contacts, take_contacts
 from .card import Meta, told
+from .photo_rows import follow
 from .stored import Stored, Versions, expect, opened, sealed_card, text_of
 
 _AT_ONCE = 100
@@ -110,6 +111,7 @@ class Many:
 
     def change(self, held: Held, card: dict[str, Any]) -> None:
         """Give a live contact another card; the same one makes no version."""
+        card = follow(self._book, held.meta.id, held.card, card)
         if text_of(card) != text_of(held.card):
             before, held.card, held.sealed = held.card, card, None
             self._move(held, "update", before, card)
@@ -124,8 +126,10 @@ class Many:
         """Take a contact out of the trash, with another card if one is given. Raises Forbidden at
         the limit."""
         self._charge()
-        if card is not None and text_of(card) != text_of(held.card):
-            held.card, held.sealed = card, None
+        if card is not None:
+            card = follow(self._book, held.meta.id, held.card, card)
+            if text_of(card) != text_of(held.card):
+                held.card, held.sealed = card, None
         merged_into, held.deleted_at, held.merged_into = held.merged_into, None, None
         self._move(held, "restore", None, held.card, merged_into)
 

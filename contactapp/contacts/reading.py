@@ -73,13 +73,18 @@ def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[by
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
-    NotFound."""
+    """A live contact's version and JSON. Raises NotFound."""
+    row = live_row(actor, contact_id)
+    return row.version, row.body
+
+
+def live_row(actor: Actor, contact_id: int) -> Row:
+    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row.version, row.body
+    return row
 
 
 def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:

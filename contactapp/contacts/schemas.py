@@ -154,11 +154,28 @@ class Contact(Schema):
     labels = fields.List(fields.String(), required=True)
     starred = fields.Boolean(required=True)
     custom_fields = fields.Dict(keys=fields.String(), required=True)
+    photo_url = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "For an `<img>`, 256 pixels; null without a photo."},
+    )
     version = fields.Integer(required=True)
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
     created_by = fields.Integer(required=True)
     updated_by = fields.Integer(required=True)
+
+
+class Photo(Schema):
+    """Where a contact's photo is. A new one has new addresses, so each may be cached for ever."""
+
+    photo_url = fields.String(required=True, metadata={"description": "For an `<img>`."})
+    photo_urls = fields.Dict(
+        required=True,
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The same by size: 64, 256 and 512 pixels."},
+    )
 
 
 class ListedContact(Contact):

@@ -16,6 +16,7 @@ from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
 from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
+from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
     count_custom_fields,
@@ -143,6 +144,7 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
+    card = follow(book, found.meta.id, found.card, card)
     if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
@@ -194,7 +196,10 @@ __all__ = [
     "count_custom_fields",
     "create_contact",
     "edit_contact",
+    "erase_photos",
     "export_contacts",
+    "export_photos",
+    "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",

@@ -10,12 +10,14 @@ from ..database import BigId, Model
 
 class Operation(Model):
     """One call that changed many things. Its changes carry its id, and `count` says how many they
-    are. `undoes` is the operation that it took back, `undone_at` when it was taken back itself."""
+    are. `undoes` is the operation that it took back, `undone_at` when it was taken back itself;
+    `root` the one with which a row of undos began, itself where it is no undo."""
 
     __tablename__ = "operation"
     __table_args__ = (
         Index("ix_operation_book_id_id", "book_id", "id"),
         Index("ix_operation_at", "at"),
+        Index("ix_operation_root", "root"),
         {"sqlite_autoincrement": True},
     )
 
@@ -28,5 +30,6 @@ class Operation(Model):
     at: Mapped[int] = mapped_column(BigInteger)
     count: Mapped[int] = mapped_column(BigInteger)
     undoes: Mapped[int | None] = mapped_column(BigInteger)
+    root: Mapped[int | None] = mapped_column(BigInteger)
     undone_at: Mapped[int | None] = mapped_column(BigInteger)
     undone_by: Mapped[int | None] = mapped_column(BigInteger)

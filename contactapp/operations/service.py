@@ -19,6 +19,10 @@ Kind = Literal["bulk", "merge", "label", "custom_field", "import", "undo"]
 
 _BATCH = 500  # rows of a transaction
 _NEWEST = 2**62  # an id after all
+_ROOT = Sql(
+    "UPDATE operation SET root = coalesce((SELECT o.root FROM operation o WHERE o.id = ?), id) "
+    "WHERE id = ?"
+)
 _COUNTED = Sql("UPDATE operation SET count = count + ? WHERE id = ?")
 _FORGET_EMPTY = Sql("DELETE FROM operation WHERE id = ? AND count = 0 AND undoes IS NULL")
 _UNDONE = Sql("UPDATE operation SET undone_at = ?, undone_by = ? WHERE id = ?")
@@ -26,12 +30,17 @@ _FORGET_OLD = Sql(
     "DELETE FROM operation WHERE id IN (SELECT id FROM operation WHERE at < ? LIMIT ?)"
 )
 _FORGET_BOOK = Sql("DELETE FROM operation WHERE book_id = ?")
-# What was changed (l) after an operation (k) had changed it, of a stream and an operation. Without
-# CROSS, SQLite walks through the whole stream and looks for the operation afterwards.
+# What was changed (l) after an operation (k) had changed it, of a stream and an operation. What a
+# later one (p) did counts unless it was undone, and that not undone: all of the same root together
+# are an even number, then, and left everything as they found it. Without CROSS, SQLite walks
+# through the whole stream and looks for the operation afterwards.
 SINCE = (
-    "FROM change k CROSS JOIN change l WHERE k.stream_id = {} AND k.operation_id = {} "
+    "FROM change k CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
+    "WHERE k.stream_id = {} AND k.operation_id = {} "
     "AND l.stream_id = k.stream_id AND l.entity = k.entity AND l.entity_id = k.entity_id "
-    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM k.operation_id"
+    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM k.operation_id "
+    "AND (p.id IS NULL OR p.id < k.operation_id OR (SELECT count(*) FROM operation m "
+    "WHERE m.root = p.root AND m.id > k.operation_id) % 2 = 1)"
 )
 # Whether all its changes are kept, and nothing that it changed was changed by anybody since.
 _INTACT = (
@@ -64,6 +73,7 @@ def begin(log: ChangeLog, actor: Actor, book: Book, kind: Kind, undoes: int | No
         "undoes": undoes,
     }
     operation_id: int = lane().insert("operation", row)
+    lane().run(_ROOT, (undoes, operation_id))
     resume(log, operation_id)
     return operation_id
 

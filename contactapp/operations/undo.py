@@ -1,8 +1,9 @@
 """Taking an operation back, whatever made it: the change log tells what everything was before.
 
 The net of an operation's changes is undone, one change for each thing that it touched, and only
-while nobody touched one of them since. So an undo is an operation like another, and undoing it does
-the first one again.
+while all of them are as it left them: nobody changed one since, or what did was undone. So several
+are undone one after another, the newest first. An undo is an operation like another, and undoing it
+does the first one again.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("undoes", sa.BigInteger(), nullable=True),
+        sa.Column("root", sa.BigInteger(), nullable=True),
         sa.Column("undone_at", sa.BigInteger(), nullable=True),
         sa.Column("undone_by", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["book_id"], ["book.id"], name=op.f("fk_operation_book_id_book")),
@@ -37,6 +38,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_operation_book_id_id", "operation", ["book_id", "id"], unique=False)
     op.create_index("ix_operation_at", "operation", ["at"], unique=False)
+    op.create_index("ix_operation_root", "operation", ["root"], unique=False)
     op.add_column("contact", sa.Column("merged_into", sa.BigInteger(), nullable=True))
     for name, table, columns, where in (
         ("ix_contact_trash", "contact", ["book_id", "deleted_at", "id"], TRASHED),

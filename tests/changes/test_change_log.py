@@ -122,9 +122,12 @@ def test_every_mutating_route_of_a_book_is_swept(app):
         for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
         if rule.rule.startswith("/api/v1/") and not rule.rule.startswith(OF_ACCOUNTS)
     }
-    # The last are in tests/notes: they end in a contact's PATCH, and in the other notes' routes.
-    # The earlier systems' are in tests/compat.
+    # The first are in tests/contacts and tests/operations, the last in tests/notes: they end in a
+    # contact's PATCH, and in the other notes' routes. The earlier systems' are in tests/compat.
     elsewhere = {
+        ("POST", "/contacts/<id:contact_id>/restore"),
+        ("POST", "/contacts/bulk"),
+        ("POST", "/operations/<id:operation_id>/undo"),
         ("POST", "/contacts/<id:contact_id>/suggestions/accept"),
         ("POST", "/notes/bulk"),
         ("POST", "/notes/<id:note_id>/revert"),

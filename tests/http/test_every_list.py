@@ -162,7 +162,7 @@ def test_its_tag_stands_for_what_it_says(boss, path):
     again = boss.get(path, headers={"If-None-Match": tag})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
     assert boss.get(with_parameters(path, "limit=1")).headers["ETag"] != tag
-    grow(boss)
+    grow(boss, path)
     changed = boss.get(path, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["ETag"] != tag
@@ -174,8 +174,8 @@ def test_its_tag_stands_for_what_it_says(boss, path):
 GROWS = {"/audit": 15}
 
 
-def grow(boss):
-    """Something more in every list."""
+def grow(boss, path):
+    """Something more in this list, and in most others."""
     boss.contact(first_name="Grace", birthday="--12-09")
     boss.post("/contacts/1/notes", json={"body": "one more"})
     boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
@@ -185,7 +185,8 @@ def grow(boss):
     boss.post("/auth/api-tokens", json={"name": "One more", "scopes": ["admin"]})
     friend = Person(boss.app, "friend")
     share(friend, boss)
-    assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
+    if path in {"/feeds", "/audit"}:  # one may not have many
+        assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
     total = boss.get("/data").json["total"]
     field = {"key": f"No. {total}", "type": "date"}
     assert boss.post("/custom-fields", json=field).status_code == 201
