@@ -59,6 +59,7 @@ LEVELS = (
         "changes",
         "contacts",
         "data",
+        "exchange",
         "feeds",
         "jobs",
         "notes",
@@ -120,6 +121,10 @@ MEETINGS = {
     ): "whose birthdays are days as a list of them reads them",
     ("contacts.birthdays", "books.view"): "a list of birthdays is made from a view too",
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
+    ("exchange.entries", "contacts.card"): "a file shows a contact's name as the API does",
+    ("exchange.dates", "contacts.card"): "takes the days that it takes",
+    ("exchange.words", "contacts.folding"): "and compares labels alike",
+    ("exchange.vcard.draft", "contacts.folding"): "and names",
 }
 
 # What a kind of file has no business with (design: a file's name says what it may do).
