@@ -123,6 +123,7 @@ MEETINGS = {
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
     ("exchange.entries", "contacts.card"): "a file shows a contact's name as the API does",
     ("exchange.dates", "contacts.card"): "takes the days that it takes",
+    ("exchange.csv.target", "contacts.card"): "has columns for the lines that it has",
     ("exchange.words", "contacts.folding"): "and compares labels alike",
     ("exchange.vcard.draft", "contacts.folding"): "and names",
 }
