@@ -14,7 +14,7 @@ from .field import is_ours
 from .people import TEXT, card
 from .proofs import inside
 from .samples import undisturbed
-from .seed import API, JSON, Seeded, Talk
+from .seed import API, JSON, READ, Seeded, Talk
 from .servers import Server
 
 SIGNERS = 4
@@ -131,8 +131,8 @@ def data(seeded: Seeded) -> list[Figure]:
     writer = seeded.requests["create"]
     path = f"{API}/data/benchmark"
     put = load.Request("PUT", path, writer.headers, json.dumps({"value": card(7)}))
-    read = load.Request("PUT", path, {**JSON, **small.headers}, put.body)
-    Talk(seeded.server).send(read)
+    same = json.dumps({"value": card(READ)})  # as the contact that is got
+    Talk(seeded.server).send(load.Request("PUT", path, {**JSON, **small.headers}, same))
     dearer, got = _beside(seeded, small, [small._replace(path=path)])
     other = put._replace(body=json.dumps({"value": card(8)}))  # else it would change nothing
     more, stored = _beside(seeded, writer, [put, other])

@@ -23,6 +23,7 @@ QUERY = "anna"
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 COLD = 1000
+READ = 3  # the card that is got
 
 
 class Answer:
@@ -122,7 +123,7 @@ def _small_rows(talk: Talk, seeded: Seeded) -> None:
     if tag := first.headers.get("ETag"):
         conditional = {**talk.headers, "If-None-Match": tag}
         seeded.requests["unchanged"] = Request("GET", path, conditional)
-    contact = first.json()["items"][3]["id"]
+    contact = first.json()["items"][READ]["id"]
     seeded.requests["get"] = Request("GET", f"{API}/contacts/{contact}", talk.headers)
     _search(talk, seeded, "search")
 

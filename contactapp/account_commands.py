@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from . import ready_app
-from .auth import admin
+from .auth import admin, second_factor
 from .auth import service as auth_service
 from .auth.admin import Change
 from .auth.schemas import Registration
 from .books import service as books_service
+from .errors import NotFound
 from .incoming import loaded
 from .users.service import find_credentials
 
@@ -83,6 +84,18 @@ def users_reset_link(user: str) -> None:
     """Print a link with which USER sets a new password, good once for half an hour."""
     with ready_app().app_context():
         click.echo(admin.make_reset_link(_user_id(user), CLI).url)
+
+
+@users.command("disable-totp")
+@click.argument("user")
+def users_disable_totp(user: str) -> None:
+    """Let USER, whose authenticator and recovery codes are lost, sign in by password alone."""
+    with ready_app().app_context():
+        try:
+            second_factor.disable(_user_id(user), CLI, actor_id=0)
+        except NotFound:
+            raise click.ClickException(f"{user} has no second factor.") from None
+    click.echo(f"{user} signs in by password alone.")
 
 
 def _change(user: str, patch: dict[str, Any]) -> None:

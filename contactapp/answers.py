@@ -78,6 +78,12 @@ def own_path(asked: Request) -> str:
     return quote(asked.script_root) + quote(asked.path, safe="/:@")
 
 
+def in_path(key: str) -> str:
+    """A key as an address can say it. Most clients take dots alone away before they send them, and
+    browsers these too (WHATWG URL), but any may be told to send an address as it is."""
+    return "%2E" * len(key) if key in {".", ".."} else quote(key, safe="")
+
+
 def version_tag(version: int, body: bytes = b"") -> str:
     """The strong ETag of an object: its version and the build that renders it. Where the body
     also shows what has no version, such as a count, it must be given."""

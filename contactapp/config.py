@@ -52,6 +52,7 @@ class Settings:
     jwt_secrets: tuple[NamedSecret, ...] = field(repr=False)
     password_peppers: tuple[NamedSecret, ...] = field(repr=False)
     contact_limit: int
+    phone_region: str | None
     redis_url: str | None = field(repr=False)
     job_worker: bool
     job_threads: int
@@ -73,6 +74,7 @@ class Settings:
     sign_in_rate_limits: tuple[Window, ...]
     sign_in_address_rate_limits: tuple[Window, ...]
     sign_in_account_rate_limits: tuple[Window, ...]
+    admin_second_factor: bool
     penalty_seconds: int
     penalty_max_seconds: int
     penalty_quiet_seconds: int
@@ -89,7 +91,10 @@ class Settings:
     data_max_entries: int
     data_max_bytes: int
     allowed_hosts: tuple[str, ...]
+    leap_day_birthdays: str
     change_retention_days: int
+    trash_days: int
+    trash_limit: int
     compat: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int

@@ -6,10 +6,10 @@ SQLite, READ COMMITTED on PostgreSQL. SQLAlchemy describes the tables and migrat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import BigInteger, Engine, Integer, make_url
@@ -18,7 +18,7 @@ from . import engine as engines
 from .engine import ConstraintViolated
 from .extensions import db
 from .lane import Lane
-from .sql import Sql
+from .sql import Sql, insert_into
 from .writer import PostgresWriter, SqliteWriter, Writer
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ R = TypeVar("R")
 # What is to be done after the running write. A context variable, because on SQLite another thread
 # may run the write, in a copy of its context.
 _afterwards: ContextVar[list[Callable[[], object]]] = ContextVar("afterwards")
+
+_ROWS = 32  # of an INSERT: more are hardly faster, and SQLite once took 999 parameters and no more
 
 # SQLite gives AUTOINCREMENT only to a column declared INTEGER, which holds 64 bits there.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -74,6 +76,20 @@ def database() -> Database:
 def lane() -> Lane:
     """The lane of the current application."""
     return database().lane
+
+
+def insert_all(table: str, rows: Sequence[Mapping[str, Any]], returning: str = "") -> list[Any]:
+    """Insert rows with the same columns in the running write transaction, many by a statement; what
+    each statement returns of them, in no certain order. Raises ConstraintViolated."""
+    found, start = [], 0
+    while start < len(rows):
+        # A power of two, so that any number of rows needs few different statements.
+        count = min(_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+        some = rows[start : start + count]
+        sql = insert_into(table, tuple(some[0]), returning, count)
+        found += lane().change(sql, [value for row in some for value in row.values()])
+        start += count
+    return found
 
 
 def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
@@ -126,6 +142,7 @@ __all__ = [
     "after_commit",
     "database",
     "init_database",
+    "insert_all",
     "lane",
     "write_transaction",
 ]

@@ -48,6 +48,8 @@ CODES: dict[str, Code] = {
     "not_authenticated": Code(401, "Not authenticated", "The route needs a bearer token."),
     "invalid_token": Code(401, "Invalid token", "The token is not valid, has expired, or its session has ended."),
     "invalid_credentials": Code(401, "Invalid credentials", "Account and password do not belong together."),
+    "otp_required": Code(401, "One-time code required", "The password is right; send the authenticator's code, or a recovery code, as otp too."),
+    "invalid_otp": Code(401, "Wrong one-time code", "The code is not right, or it was used before; wait for the next one."),
     "refresh_token_reused": Code(401, "Refresh token reused", "A spent refresh token came back; the session was ended."),
     "forbidden": Code(403, "Forbidden", "The account may not do this."),
     "wrong_password": Code(403, "Wrong password", "The current password is not this one."),
@@ -57,6 +59,8 @@ CODES: dict[str, Code] = {
     "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
     "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),
     "data_quota_exceeded": Code(403, "Data quota exceeded", "The account's quota of key-value data, entries or bytes, is used up; what says which."),
+    "custom_field_limit_reached": Code(403, "Custom field limit reached", "The address book has as many custom fields with a definition as it may have; delete one first."),
+    "second_factor_required": Code(403, "Second factor required", "Admins need a second factor here: turn on one-time codes at /auth/totp first."),
     "feed_limit_reached": Code(403, "Feed limit reached", "The account's limit of calendar feeds is used up; delete one first."),
     "not_found": Code(404, "Not found", "There is nothing here, or it belongs to somebody else."),
     "key_not_found": Code(404, "Key not found", "There is no such key in the account's data."),
@@ -64,8 +68,12 @@ CODES: dict[str, Code] = {
     "conflict": Code(409, "Conflict", "The request does not go with the present state."),
     "email_taken": Code(409, "E-mail taken", "An account with this e-mail address exists already."),
     "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
-    "key_exists": Code(409, "Key exists", "There is an entry with this key already; PUT replaces it."),
+    "key_exists": Code(409, "Key exists", "There is an entry of data, or a custom field, with this key already."),
+    "totp_active": Code(409, "Codes are on already", "Signing in asks for one-time codes already; turn them off first."),
+    "totp_not_begun": Code(409, "Nothing to confirm", "No secret was made for an authenticator; POST /auth/totp makes one."),
     "not_a_number": Code(409, "Not a number", "Only a value that is a whole number can be incremented."),
+    "edited_since": Code(409, "Edited since", "Something that the operation changed was changed again; `edited` says what, by whom and when. Nothing was undone."),
+    "cannot_undo": Code(409, "Cannot be undone", "The operation was undone already, or what it changed is no longer kept."),
     "last_admin": Code(409, "Last admin", "Somebody must be able to look after the accounts: make another admin first."),
     "cursor_expired": Code(410, "Cursor expired", "The changes after this cursor are no longer kept, or it is from before a backup was restored; read everything anew and begin without one."),
     "version_mismatch": Code(412, "Version mismatch", "If-Match names another version than the present one."),
@@ -73,6 +81,7 @@ CODES: dict[str, Code] = {
     "uri_too_long": Code(414, "Address too long", "The address, with its query, is over the limit."),
     "unsupported_media_type": Code(415, "Unsupported media type", "The route does not take this content type."),
     "invalid_fields": Code(422, "Invalid fields", "One or more fields or values are not valid; errors names each."),
+    "bulk_failed": Code(422, "Nothing was done", "Some operations of an atomic call cannot be done, so none was; `items` tells of each, 424 of those that could be."),
     "rate_limited": Code(429, "Too many requests", "The limit is used up; wait for Retry-After seconds."),
     "headers_too_large": Code(431, "Headers too large", "A header, or their number, is over the limit."),
     "internal_error": Code(500, "Internal error", "A fault of the server. Its log has the details under the request id."),
@@ -91,6 +100,12 @@ class FieldError(NamedTuple):
     pointer: str
     code: str
     detail: str
+
+
+def pointer_to(*parts: object) -> str:
+    """A JSON pointer (RFC 6901) through these members."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{part}" for part in escaped)
 
 
 class AppError(Exception):

@@ -139,9 +139,10 @@ class Blueprint(SmorestBlueprint):
         return decorate
 
     def body(
-        self, schema: type[Schema], form: type[Schema] | None = None
+        self, schema: type[Schema], form: type[Schema] | None = None, times: int = 1
     ) -> Callable[[View], View]:
-        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
+        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict. `times`
+        as much as other bodies may have is let in."""
         instance = schema()
         # Where nothing is required or filled in, marshmallow need not visit what is absent. What
         # is nested would be told the same.
@@ -156,6 +157,8 @@ class Blueprint(SmorestBlueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def checked(*args: Any, **kwargs: Any) -> Any:
+                if times > 1:
+                    request.max_content_length = times * (request.max_content_length or 0)
                 if form_instance is not None and request.mimetype != JSON:
                     data = loaded(form_instance, read_form())
                 else:

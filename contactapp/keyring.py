@@ -25,7 +25,7 @@ from .database import lane as current_lane
 if TYPE_CHECKING:
     from .config import NamedSecret
 
-PURPOSES = ("canary", "index", "cursor", "mail", "chain", "media", "feed")
+PURPOSES = ("canary", "index", "cursor", "mail", "chain", "media", "feed", "factor")
 _CACHED = 20_000
 _BY_ID = Sql("SELECT id, uid, wrapped FROM key WHERE id = ?")
 _BY_PURPOSE = Sql("SELECT id, uid, wrapped FROM key WHERE purpose = ?")

@@ -9,6 +9,7 @@ import pytest
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
+from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
 
 # Bob is a stranger, Carol edits and Eve views Alice's book (through ?book=), the admin has no
@@ -27,6 +28,7 @@ GET    /healthz                             200       200 200   200 200   200   
 GET    /readyz                              200       200 200   200 200   200   200
 GET    /metrics                             200       200 200   200 200   200   200
 GET    /media/<file_name>                   404       404 404   404 404   404   404
+GET    /media/photos/<file_name>            404       404 404   404 404   404   404
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
@@ -54,6 +56,10 @@ GET    /api/v1/auth/me                      401       200 200   200 200   200   
 GET    /api/v1/auth/api-tokens              401       200 200   200 200   200   401
 POST   /api/v1/auth/api-tokens              401       201 201   201 201   201   401
 DELETE /api/v1/auth/api-tokens/<id>         401       404 404   404 204   404   401
+GET    /api/v1/auth/totp                    401       200 200   200 200   200   401
+POST   /api/v1/auth/totp                    401       403 403   403 403   403   401
+DELETE /api/v1/auth/totp                    401       403 403   403 403   403   401
+POST   /api/v1/auth/totp/confirm            401       409 409   409 409   409   401
 GET    /api/v1/users/me                     401       200 200   200 200   200   401
 PATCH  /api/v1/users/me                     401       200 200   200 200   200   401
 PUT    /api/v1/users/me/avatar              401       422 422   422 422   422   401
@@ -78,6 +84,12 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/contacts/trash               401       404 200   200 200   404   401
+POST   /api/v1/contacts/bulk                401       404 200   403 200   404   401
+POST   /api/v1/contacts/<id>/restore        401       404 200   403 200   404   401
+GET    /api/v1/operations                   401       404 200   200 200   404   401
+GET    /api/v1/operations/<id>              401       404 200   200 200   404   401
+POST   /api/v1/operations/<id>/undo         401       404 200   403 200   404   401
 GET    /api/v1/notes                        401       404 200   200 200   404   401
 POST   /api/v1/notes                        401       404 201   403 201   404   401
 POST   /api/v1/notes/bulk                   401       404 200   403 200   404   401
@@ -96,7 +108,15 @@ DELETE /api/v1/contacts/<id>/notes/<id>     401       404 204   403 204   404   
 GET    /api/v1/contacts/<id>/suggestions    401       404 200   200 200   404   401
 POST   /api/v1/contacts/<id>/suggestions/accept 401   404 422   403 422   404   401
 GET    /api/v1/contacts/<id>/history        401       404 200   200 200   404   401
+GET    /api/v1/contacts/<id>/photo          401       404 200   200 200   404   401
+PUT    /api/v1/contacts/<id>/photo          401       404 201   403 201   404   401
+DELETE /api/v1/contacts/<id>/photo          401       404 204   403 204   404   401
 POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
+GET    /api/v1/custom-fields                401       404 200   200 200   404   401
+POST   /api/v1/custom-fields                401       404 201   403 201   404   401
+GET    /api/v1/custom-fields/<key:key>      401       404 200   200 200   404   401
+PATCH  /api/v1/custom-fields/<key:key>      401       404 200   403 200   404   401
+DELETE /api/v1/custom-fields/<key:key>      401       404 204   403 204   404   401
 GET    /api/v1/data                         401       200 200   200 200   200   401
 POST   /api/v1/data                         401       201 201   201 201   201   401
 GET    /api/v1/data/<key:key>               401       404 404   404 200   404   401
@@ -138,9 +158,11 @@ POST   /auth/update-avatar                         401       400 400   400 400  
 PUT    /auth/update-avatar                         401       400 400   400 400   400   401
 PATCH  /auth/update-avatar                         401       400 400   400 400   400   401
 """
+PHOTO = picture(size=(8, 8))
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
-    *(f"/api/v1/{name}" for name in ("contacts", "notes", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "notes", "operations")),
+    *(f"/api/v1/{name}" for name in ("changes", "books")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -193,6 +215,8 @@ def body_of(method, rule, person, number):
     guess = {"current_password": "a guess", "new_password": "a long enough phrase"}
     if rule.endswith("/users/<id>"):
         return {"contact_limit": 1000 + number} if method == "PATCH" else None
+    if method != "GET" and rule.endswith("/totp"):
+        return {"password": "a guess"}
     if rule.endswith(("/avatar", "/export", "/delete")) or (method, rule[-9:]) == (
         "DELETE",
         "/users/me",
@@ -210,6 +234,7 @@ def body_of(method, rule, person, number):
         "/password/change": guess,
         "/email/change": {**email, "password": "a guess"},
         "/email/confirm": token,
+        "/totp/confirm": {"code": "none"},
         "/feeds": {"kind": "birthdays"},
         "/api-tokens": {"name": "Backup", "scopes": ["contacts:read"]},
     }.items():
@@ -217,10 +242,18 @@ def body_of(method, rule, person, number):
             return body if method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
         return body_of_note(method, rule, person, number)
+    if "/custom-fields" in rule:
+        body = {"POST": {"key": str(uuid4()), "type": "text"}, "PATCH": {"position": number}}
+        return body.get(method)
     if "/data" in rule:
         return body_of_entry(method, rule)
     if rule.endswith("/revert"):
         return {"version": 1} if method == "POST" else None
+    if rule.endswith("/contacts/bulk"):
+        made = {"op": "create", "contact": {"first_name": f"Ada {number}"}}
+        return {"operations": [made]} if method == "POST" else None
+    if rule.endswith(("/restore", "/undo")):
+        return None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -264,12 +297,22 @@ def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
+    book = "" if person is alice else f"?book={alice.book_id}"
+    if "/custom-fields" in rule:
+        return path_of_custom_field(rule, alice) + book
     if "<key:key>" in rule:  # a store has no other address than its owner's token
         key = alice.post("/data", json={"key": str(uuid4()), "value": 1}).json["key"]
         return rule.replace("<key:key>", key)
-    book = "" if person is alice else f"?book={alice.book_id}"
     if rule.endswith("/changes"):
         return f"{rule}{book}"
+    if rule.endswith("/photo"):
+        frame = Frame(alice, "photo")
+        frame.put(PHOTO)
+        return f"/api/v1{frame.path}{book}"
+    if "/operations" in rule:
+        made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
+        operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
+        return f"{rule.replace('<id>', str(operation))}{book}"
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
@@ -299,6 +342,17 @@ def path_of(method, rule, alice, person):
     return rule
 
 
+def path_of_custom_field(rule, alice):
+    """One of Alice's; a book has no room for one a try."""
+    found = alice.get("/custom-fields?limit=500").json["items"]
+    for field in found[50:]:
+        assert alice.delete(f"/custom-fields/{field['key']}").status_code == 204
+    if not found:
+        body = {"key": str(uuid4()), "type": "text"}
+        found = [alice.post("/custom-fields", json=body).json]
+    return rule.replace("<key:key>", found[0]["key"])
+
+
 def path_of_feed(method, rule, alice, person):
     if rule.endswith("/feeds"):
         return f"{rule}?book={alice.book_id}" if method == "POST" else rule
@@ -318,6 +372,8 @@ def ask(people, name, method, rule, number=0):
     sent = {"data" if rule in FORMS else "json": body}
     if rule.endswith("avatar"):
         sent = {"data": b"no picture", "content_type": "image/png"}
+    if (method, rule[-6:]) == ("PUT", "/photo"):
+        sent = {"data": PHOTO, "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)
     answer.get_data()
     answer.close()  # files of the pages are streamed

@@ -1,5 +1,6 @@
 """The `contactapp` command, as an operator types it."""
 
+import pyotp
 import pytest
 from sqlalchemy import text
 
@@ -95,6 +96,22 @@ def test_a_link_for_somebody_whose_mail_does_not_arrive(installed, command):
     client = app.test_client()
     assert client.post("/api/v1/auth/password/reset", json=body).status_code == 200
     assert client.post("/api/v1/auth/password/reset", json=body).status_code == 400
+
+
+@once
+def test_a_lost_authenticator_is_taken_away(installed, command):
+    ann = Person(installed[0], "ann")
+    secret = ann.post("/auth/totp", json={"password": PASSWORD}).json["secret"]
+    ann.post("/auth/totp/confirm", json={"code": pyotp.TOTP(secret).now()})
+    login = {"email": ann.email, "password": PASSWORD}
+    client = installed[0].test_client()
+    assert client.post("/api/v1/auth/token", json=login).json["code"] == "otp_required"
+    told = f"{ann.name} signs in by password alone.\n"
+    assert command("users", "disable-totp", ann.name) == (0, told, "")
+    ann.sign_in()
+    code, out, err = command("users", "disable-totp", ann.name)
+    assert (code, out) == (1, "")
+    assert "has no second factor" in err
 
 
 @once

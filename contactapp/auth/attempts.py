@@ -18,6 +18,8 @@ from ..errors import TooManyRequests
 from ..limits import Quota, counted_address
 from ..users.identity import MAX_LOGIN, parse_login
 
+_CODES = Window(5, 900)  # of six digits, three of them good: 1 in 66 000 a quarter of an hour
+
 
 def quota() -> Quota:
     """The counts of the current application."""
@@ -73,6 +75,22 @@ def count_proof(user_id: int) -> None:
     not be a way to guess it. Raises TooManyRequests."""
     windows = settings().sign_in_rate_limits
     _count(f"proof {user_id}", windows, "proof", "the password of this account")
+
+
+def count_code(user_id: int, address: str = "", *, known: bool = True) -> None:
+    """Count a one-time code that is to be checked; of all strangers' together (see `count_try`).
+    Counted before it is checked, so of 50 at once five are (RL-5). Raises TooManyRequests."""
+    _count(_code_key(user_id, address, known), (_CODES,), "otp", "the codes of this account")
+
+
+def forgive_codes(user_id: int, address: str = "", *, known: bool = True) -> None:
+    """Somebody had the right one: forget their tries."""
+    quota().forget(_code_key(user_id, address, known))
+
+
+def _code_key(user_id: int, address: str, known: bool) -> str:
+    place = quota().hashed(counted_address(address)) if known and address else ""
+    return f"code {user_id} {place}"
 
 
 def _count(key: str, windows: tuple[Window, ...], limit: str, what: str) -> None:

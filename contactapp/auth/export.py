@@ -12,7 +12,8 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
-from ..contacts.service import export_contacts
+from ..contacts.service import export_contacts, export_photos
+from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
@@ -20,6 +21,7 @@ from ..notes.service import export_notes
 from ..users.service import picture_files, picture_token, show_user
 from .api_tokens import list_tokens
 from .recovery import proven
+from .second_factor import status
 from .sessions import list_sessions
 
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -27,14 +29,17 @@ _README = b"""Everything that contactapp knows about this account.
 
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
+fields.json    what its custom fields may hold, deleted definitions with deleted_at
 notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
 sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
+second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
+photos/        of contacts, by their id; earlier ones as long as they are kept
 
 All files are JSON in UTF-8; times are UTC.
 """
@@ -83,11 +88,17 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
         archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
         archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
+        factor = status(actor.user_id)
+        archive.writestr("second_factor.json", orjson.dumps(factor, option=_PRETTY))
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
+        for photo, content in export_photos(actor.user_id):
+            archive.writestr(f"photos/{photo}", content)
+            yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
+            ("fields.json", export_definitions(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),

@@ -18,7 +18,7 @@ from ..config import Settings
 from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
-from . import actors, tokens
+from . import actors, second_factor, tokens
 from .actors import Signed
 from .api_tokens import PREFIX, ApiClaims, claims_of
 from .scopes import needed
@@ -80,15 +80,25 @@ def guard() -> None:
             actor = actors.with_both(app, asked, claims)
         else:
             actor = actors.with_book(app, asked, claims, book_id)
+        lacking = None
+        if actor.role == "admin" and app.extensions["contactapp.settings"].admin_second_factor:
+            actor, lacking = _as_admin(actor)
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
-            raise Forbidden()
+            raise lacking or Forbidden()
     if (
         asked.query_string
         and asked.path.startswith(API)
         and endpoint not in extensions["contactapp.queries"]
     ):
         refuse_query()
+
+
+def _as_admin(actor: Actor) -> tuple[Actor, Forbidden | None]:
+    """An admin where those need a second factor: without one they are a user like others."""
+    if second_factor.is_on(actor.user_id):
+        return actor, None
+    return actor._replace(role="user"), Forbidden("second_factor_required")
 
 
 def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:

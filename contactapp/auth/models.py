@@ -51,6 +51,30 @@ class ApiToken(Model):
     last_used_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class SecondFactor(Model):
+    """An account's authenticator: `sealed` is the secret by the user's key. It counts when
+    `confirmed_at` is set; codes up to `last_step` are spent."""
+
+    __tablename__ = "second_factor"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    confirmed_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class RecoveryCode(Model):
+    """A keyed hash of a code that opens the account once without its authenticator."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class KnownPlace(Model):
     """A keyed hash of an address from which somebody signed in to an account."""
 

@@ -20,7 +20,7 @@ from ..users.service import (
     set_password,
     set_verified,
 )
-from . import api_tokens, attempts, links, places
+from . import api_tokens, attempts, links, places, second_factor
 from .links import Link
 from .service import hashed, hasher
 from .sessions import Client, TokenPair, end_all, end_others, renew_session
@@ -102,6 +102,10 @@ def _clear(owner: Owner) -> None:
     places.forget(owner.user_id)
     api_tokens.forget(owner.user_id)
     feeds.forget(owner.user_id)
+    # Whoever made the account for an address that was not theirs may have set one. Of an owner who
+    # proved the address before, it stays: a mailbox alone is one factor.
+    if not owner.email_verified:
+        second_factor.forget(owner.user_id)
 
 
 def _record(kind: str, owner: Owner, client: Client) -> None:

@@ -34,7 +34,7 @@ from .schemas import (
     Tokens,
     Verification,
     Verified,
-    login_of,
+    proof_of,
 )
 
 auth = Blueprint("auth", __name__, description="Accounts, sign-in and sessions")
@@ -203,5 +203,5 @@ def confirm_email(fields: dict[str, Any]) -> Response:
 
 
 def _sign_in(fields: dict[str, Any]) -> Response:
-    pair = service.sign_in(login_of(fields), fields["password"], client())
+    pair = service.sign_in(*proof_of(fields), client())
     return answer_object(pair.shown())

@@ -43,9 +43,10 @@ class SignIn(Schema):
             raise ValidationError({"email": [problem], "username": [problem]})
 
 
-def login_of(fields: dict[str, Any]) -> str:
-    """Which of the two names a sign-in gave."""
-    return fields.get("email") or fields.get("username") or ""
+def proof_of(fields: dict[str, Any]) -> tuple[str, str, str | None]:
+    """Name, password and one-time code of a sign-in; whichever of the two names it gave."""
+    login = fields.get("email") or fields.get("username") or ""
+    return login, fields["password"], fields.get("otp") or None
 
 
 class SignInForm(Schema):

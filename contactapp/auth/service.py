@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
 
@@ -22,7 +22,7 @@ from ..users.service import (
     set_password,
     show_user,
 )
-from . import attempts, links, places
+from . import attempts, links, places, second_factor
 from .passwords import PasswordHasher, check_policy
 from .sessions import Client, TokenPair, open_session
 
@@ -32,6 +32,14 @@ _USER = "SELECT active, password_hash, key_id, email_verified FROM users WHERE i
 # A shared lock suffices to insert a session, but two that share one could not both write the hash.
 _USER_SHARED = Sql(_USER, postgresql=f"{_USER} FOR SHARE")
 _USER_LOCKED = Sql(_USER, postgresql=f"{_USER} FOR UPDATE")
+
+
+class Proof(NamedTuple):
+    """What somebody shows to be let in, and whether they come from where they were before."""
+
+    password: str
+    otp: str | None
+    known: bool
 
 
 def hasher() -> PasswordHasher:
@@ -77,24 +85,29 @@ def _insert_user(
     return user_id
 
 
-def sign_in(login: str, password: str, client: Client) -> TokenPair:
-    """Check an account's password and open a session; every sign-in route ends here.
+def sign_in(login: str, password: str, otp: str | None, client: Client) -> TokenPair:
+    """Check an account's password, and its one-time code where it asks for one, and open a session;
+    every sign-in route ends here.
 
     Raises TooManyRequests before anything is checked; Unauthenticated (`invalid_credentials`), the
     same whether the account is unknown, the password wrong or the account deactivated, after the
-    same work; and Forbidden (`email_not_verified`) where that is required and all else is right.
+    same work; where the password is right, Unauthenticated (`otp_required`, `invalid_otp`), and
+    Forbidden (`email_not_verified`) where that is required.
     """
     found = find_credentials(login)
     subject = attempts.subject_of(found and found.user_id, login)
     known = places.is_known(found.user_id if found else 0, client.address)
     attempts.count_try(subject, client.address, known=known)
     # Twice, because a parallel sign-in may have renewed an old hash while this one checked it.
-    pair = _sign_in(found, password, client)
+    proof = Proof(password, otp, known)
+    pair = _sign_in(found, proof, client)
     if pair is None:
-        pair = _sign_in(find_credentials(login), password, client)
+        pair = _sign_in(find_credentials(login), proof, client)
     if pair is None:
         raise Unauthenticated("invalid_credentials")
     attempts.forgive(subject, client.address, known=known)
+    if found is not None and otp is not None:
+        attempts.forgive_codes(found.user_id, client.address, known=known)
     return pair
 
 
@@ -108,9 +121,9 @@ def _note_failure(found: Credentials, client: Client) -> None:
         log.warning("a failed sign-in of account %d could not be recorded", found.user_id)
 
 
-def _sign_in(found: Credentials | None, password: str, client: Client) -> TokenPair | None:
+def _sign_in(found: Credentials | None, proof: Proof, client: Client) -> TokenPair | None:
     """None where the stored hash changed while the password was checked against it."""
-    matches = hasher().verify(password, found.password_hash if found else None)
+    matches = hasher().verify(proof.password, found.password_hash if found else None)
     if found is None:
         audit.count_unknown(attempts.quota())
         raise Unauthenticated("invalid_credentials")
@@ -119,17 +132,20 @@ def _sign_in(found: Credentials | None, password: str, client: Client) -> TokenP
         raise Unauthenticated("invalid_credentials")
     fresh = None
     if hasher().needs_rehash(found.password_hash):
-        fresh = hasher().hash(password)
+        fresh = hasher().hash(proof.password)
+    if proof.otp is not None:
+        attempts.count_code(found.user_id, client.address, known=proof.known)
     try:
-        return _open_session(found.user_id, found.password_hash, fresh, client)
-    except Forbidden:
-        _note_failure(found, client)
+        return _open_session(found.user_id, found.password_hash, fresh, proof.otp, client)
+    except (Forbidden, Unauthenticated) as refusal:
+        if refusal.code != "otp_required":  # that is half a sign-in, and no failed one
+            _note_failure(found, client)
         raise
 
 
 @write_transaction
 def _open_session(
-    user_id: int, checked: str, fresh: str | None, client: Client
+    user_id: int, checked: str, fresh: str | None, otp: str | None, client: Client
 ) -> TokenPair | None:
     """Open the session, unless the password was changed while it was being checked."""
     row = lane().one(_USER_LOCKED if fresh else _USER_SHARED, (user_id,))
@@ -140,6 +156,7 @@ def _open_session(
         return None
     if settings().email_verification == "required" and not verified:
         raise Forbidden("email_not_verified")
+    second_factor.check(user_id, key_id, otp, client.request_id)
     if fresh is not None:
         set_password(user_id, fresh)
     return open_session(user_id, key_id, client)

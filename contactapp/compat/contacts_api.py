@@ -10,7 +10,7 @@ from ..answers import answer_object
 from ..auth import service
 from ..auth.allowances import registering
 from ..auth.guard import client
-from ..auth.schemas import Registration, SignIn, login_of
+from ..auth.schemas import Registration, SignIn, proof_of
 from ..http import public, request_id
 from .system import System, body
 from .told import telling
@@ -37,4 +37,4 @@ def register(fields: dict[str, Any]) -> Response:
 @body(SignIn)
 def create_token(fields: dict[str, Any]) -> Response:
     """Sign in"""
-    return answer_object(service.sign_in(login_of(fields), fields["password"], client()).shown())
+    return answer_object(service.sign_in(*proof_of(fields), client()).shown())

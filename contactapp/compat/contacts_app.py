@@ -10,7 +10,7 @@ from ..answers import answer_object
 from ..auth import service
 from ..auth.allowances import registering
 from ..auth.guard import client
-from ..auth.schemas import Registration, SignIn, login_of
+from ..auth.schemas import Registration, SignIn, proof_of
 from ..http import public, request_id
 from ..users.routes import own_account
 from .contacts import add_contact_routes
@@ -36,7 +36,7 @@ def register(fields: dict[str, Any]) -> Response:
 @body(SignIn)
 def log_in(fields: dict[str, Any]) -> Response:
     """Sign in"""
-    tokens = service.sign_in(login_of(fields), fields["password"], client()).shown()
+    tokens = service.sign_in(*proof_of(fields), client()).shown()
     return answer_object({**tokens, "accessToken": tokens["access_token"]})
 
 

@@ -32,6 +32,8 @@ CODES: dict[str, Told] = {
     "INVALID_VALUE": Told(400, (), "The provided value is not valid or missing."),
     "INVALID_CREDENTIALS": Told(401, ("invalid_credentials",), "Invalid credentials. The provided username or password is incorrect."),
     "INVALID_TOKEN": Told(401, ("not_authenticated", "invalid_token"), "Invalid access token provided."),
+    "OTP_REQUIRED": Told(401, ("otp_required",)),
+    "INVALID_OTP": Told(401, ("invalid_otp",)),
     "EMAIL_NOT_VERIFIED": Told(403, ("email_not_verified",)),
     "INSUFFICIENT_SCOPE": Told(403, ("insufficient_scope",)),
     "QUOTA_EXCEEDED": Told(403, ("data_quota_exceeded",)),

@@ -18,7 +18,7 @@ from ..answers import (
 from ..auth import service as auth
 from ..auth.allowances import registering
 from ..auth.guard import client
-from ..auth.schemas import SignInForm
+from ..auth.schemas import SignInForm, proof_of
 from ..data import service as data
 from ..data.entry import checked_key
 from ..errors import BadRequest, InvalidFields, NotFound
@@ -30,7 +30,7 @@ from .system import System
 
 key_values = System("key-values", ("/api",), in_envelope)
 _SHOWN = ("user_id", "username", "email", "full_name", "age", "gender")
-_login = SignInForm(only=("username", "password"))
+_login = SignInForm(only=("username", "password", "otp"))
 
 
 @key_values.post("/api/register")
@@ -52,7 +52,7 @@ def create_token() -> Response:
         if not sent.get(name):
             raise InvalidFields.one(f"/{name}", "required", "")
     fields = loaded(_login, sent)
-    pair = auth.sign_in(fields["username"], fields["password"], client())
+    pair = auth.sign_in(*proof_of(fields), client())
     shown = {"access_token": pair.access_token, "expires_in": pair.expires_in}
     return _success("Access token generated successfully.", shown)
 

@@ -10,7 +10,7 @@ from ..answers import answer_object
 from ..auth import recovery, service
 from ..auth.allowances import mailing, registering
 from ..auth.guard import client
-from ..auth.schemas import Address, PasswordReset, Registration, SignIn, SignInForm, login_of
+from ..auth.schemas import Address, PasswordReset, Registration, SignIn, SignInForm, proof_of
 from ..config import settings
 from ..http import actor, public, request_id
 from ..incoming import read_file
@@ -41,7 +41,7 @@ def register(fields: dict[str, Any]) -> Response:
 @body(SignIn, form=SignInForm)
 def create_token(fields: dict[str, Any]) -> Response:
     """Sign in with an OAuth 2.0 password form, or with JSON"""
-    return answer_object(service.sign_in(login_of(fields), fields["password"], client()).shown())
+    return answer_object(service.sign_in(*proof_of(fields), client()).shown())
 
 
 @profiles.post("/auth/forgot-password")

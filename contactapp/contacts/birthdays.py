@@ -1,7 +1,7 @@
 """Whose birthday is next: days of the year, and the pages of who has one soon. Pure.
 
-Somebody born on 29 February has their birthday on the 28th in common years, as `feeds.calendar`
-tells calendar programs.
+Somebody born on 29 February has their birthday in common years on the day that a setting says, as
+`feeds.calendar` tells calendar programs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .row import Row
 
 MAX_DAYS = 366  # so everybody's next birthday is within it
 _DAY = re.compile(r"(?:(\d{4})|-)-(\d\d)-(\d\d)", re.ASCII)
-_28, _29 = (2, 28), (2, 29)
+_LEAP_DAY = (2, 29)
 
 
 class Day(NamedTuple):
@@ -53,14 +53,16 @@ def day_of(birthday: str | None) -> Day | None:
     return Day(None if year is None else int(year), int(month), int(day))
 
 
-def coming(born: Iterable[tuple[int, Day]], first: date, days: int) -> list[Coming]:
+def coming(
+    born: Iterable[tuple[int, Day]], first: date, days: int, in_common_years: tuple[int, int]
+) -> list[Coming]:
     """Whose birthday is on the first day or on one of so many after it, the next one first, those
-    of one day by id."""
+    of one day by id. `in_common_years`: (month, day) that stands for 29 February."""
     when: dict[tuple[int, int], date] = {}
     for number in range(days + 1):
         today = first + timedelta(number)
-        for month_and_day in _birthdays_on(today):
-            when.setdefault(month_and_day, today)
+        for birth in _birthdays_on(today, in_common_years):
+            when.setdefault(birth, today)
     found = []
     for id_, (year, month, day) in born:
         birthday = when.get((month, day))
@@ -69,10 +71,16 @@ def coming(born: Iterable[tuple[int, Day]], first: date, days: int) -> list[Comi
     return sorted(found)  # no two have the same id
 
 
-def _birthdays_on(today: date) -> tuple[tuple[int, int], ...]:
+def month_and_day(text: str) -> tuple[int, int]:
+    """Of `MM-DD`."""
+    month, day = text.split("-")
+    return int(month), int(day)
+
+
+def _birthdays_on(today: date, in_common_years: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """(month, day) of the births that are celebrated on a day."""
     day = (today.month, today.day)
-    return (_28, _29) if day == _28 and not isleap(today.year) else (day,)
+    return (day, _LEAP_DAY) if day == in_common_years and not isleap(today.year) else (day,)
 
 
 def _turns(year: int | None, today: date) -> int | None:
@@ -105,11 +113,15 @@ def _item(row: Row, birthday: Coming) -> bytes:
 
 
 def page_of_birthdays(
-    view: BookView[Row], query: Mapping[str, Any], first: date, seal: CursorSeal
+    view: BookView[Row],
+    query: Mapping[str, Any],
+    first: date,
+    seal: CursorSeal,
+    in_common_years: tuple[int, int],
 ) -> BirthdayPage:
     """The page that the query asks for. Raises BadRequest for a cursor that is not of this list."""
     born = view.column("birthday_day", lambda row: day_of(row.value("birthday")))
-    everybody = coming(born.items(), first, query["days"])
+    everybody = coming(born.items(), first, query["days"], in_common_years)
     limit, listing, start = query["limit"], query["listing"], query["skip"]
     if "cursor" in query:
         day, id_ = seal.open(query["cursor"], listing)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from . import search
@@ -18,7 +17,6 @@ from .row import Row
 
 TEXT = ("name", *LINES)
 HAS = (*LINES, "custom_fields")
-CUSTOM_ENDINGS = ("_min", "_max", "_like")
 
 
 class Filter(NamedTuple):
@@ -59,19 +57,13 @@ class Searched(NamedTuple):
     kinds: int
 
 
-class Custom(NamedTuple):
-    """A custom field's value as a number, where it is one, and as folded text."""
-
-    number: float | None
-    text: str
-
-
 _WORDS = Searched("words", lambda row: search.words(row.card()), 1)
 _HAYSTACKS = Searched("haystack", lambda row: search.haystack(row.card()), 3)
 
 
 def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
-    """The filters in a parsed query; a contact must pass every one."""
+    """The filters in a parsed query, of which a contact must pass every one. Those by custom fields
+    depend on the book (`custom`)."""
     return tuple(_each(query))
 
 
@@ -117,8 +109,6 @@ def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
     if "has" in query:
         wanted = sum(1 << HAS.index(field) for field in query["has"])
         yield Filter("filled", _filled, test=lambda found: found & wanted == wanted)
-    for name, value in query.get("custom", {}).items():
-        yield _custom(name, value)
     if "q" in query:
         texts = searched_texts(query["q"])
         yield Filter(texts.column, texts.of, tuple(term.needles for term in query["q"]))
@@ -167,48 +157,3 @@ def _filled(row: Row) -> int:
     """Which of HAS have a value, a bit each."""
     card = row.card()
     return sum(1 << place for place, field in enumerate(HAS) if card.get(field))
-
-
-def _custom(name: str, value: str) -> Filter:
-    ending = next((e for e in CUSTOM_ENDINGS if name.endswith(e)), "")
-    key = name.removesuffix(ending)
-
-    def of(row: Row) -> Custom | None:
-        found = row.card().get("custom_fields", {}).get(key)
-        return None if found is None else Custom(_number(found), fold(search.text_of(found)))
-
-    test = _custom_test(ending, Custom(_number(value), fold(value)))
-    return Filter(("custom", key), of, test=test)
-
-
-def _custom_test(ending: str, wanted: Custom) -> Callable[[Custom], bool]:
-    """Numbers are compared as numbers, also where they came as text; all else as text, so that
-    dates written YYYY-MM-DD are in order."""
-    number, text = wanted
-    if ending == "_like":
-        return lambda found: text in found.text
-    if not ending:
-        same = number is not None
-        return lambda found: found.text == text or (same and found.number == number)
-    sign = 1 if ending == "_min" else -1
-    if number is not None:
-        bound = sign * number
-        return lambda found: found.number is not None and sign * found.number >= bound
-    if sign > 0:
-        return lambda found: found.text >= text
-    return lambda found: found.text <= text
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        # Not `inf`, `nan` and `1_000`, which Python takes for numbers too.
-        if not value[-1:].isdigit() or "_" in value:
-            return None
-        with suppress(ValueError):
-            return float(value)
-        return None
-    with suppress(OverflowError):
-        return float(value)
-    return None

@@ -26,6 +26,8 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     if isinstance(value, str):
         start = value[:SORTED_CHARACTERS]
         return (fold(start), start)
+    if isinstance(value, list):  # a kind of value, and one of that kind (`custom`)
+        return (value[0], *sort_key(value[1]))
     return (value,)
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load
 
+from ..custom_fields.definition import MAX_KEY
 from ..incoming import Problem
-from ..shapes import BookQuery, Names, Paging, PlainInteger
+from ..shapes import BookQuery, Names, Paging, PlainInteger, QueryFlag
 from ..strict_json import has_control
 from . import search
 from .birthdays import MAX_DAYS
 from .card import FIELDS, SORTABLE
-from .filters import CUSTOM_ENDINGS, HAS, TEXT, filters
+from .custom import ENDINGS, PREFIX
+from .filters import HAS, TEXT, filters
 from .listing import listing_of
 
 MAX_TEXT = 200
@@ -56,13 +58,6 @@ class Number(fields.String):
         return text
 
 
-class QueryFlag(fields.Boolean):
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if value not in {"true", "false"}:
-            raise ValidationError(Problem("wrong_type", "true or false."))
-        return value == "true"
-
-
 class Moment(fields.String):
     """A time (RFC 3339) or a whole UTC day, in seconds since the epoch; of a day its first second,
     or its last where that bounds from above."""
@@ -101,6 +96,21 @@ class FirstDay(fields.Date):
         return day
 
 
+class SortKeys(Names):
+    """Names of fields, and custom fields as `custom.<key>`."""
+
+    def _split(self, value: str) -> tuple[str, ...]:
+        # NUL and surrogates stand for what was escaped: a query has none.
+        text = unicodedata.normalize("NFC", value)
+        parts = text.replace("\\\\", "\0").replace("\\,", "\ud800").split(",")
+        return tuple(part.replace("\ud800", ",").replace("\0", "\\") for part in parts)
+
+    def _is_known(self, name: str) -> bool:
+        key = name.removeprefix(PREFIX)
+        custom = key != name and 1 <= len(key) <= MAX_KEY and not has_control(key)
+        return custom or super()._is_known(name)
+
+
 class CustomFilters(fields.Dict):
     """`custom.<key>` and its `_min`, `_max` and `_like`, by what stands after the point."""
 
@@ -110,7 +120,7 @@ class CustomFilters(fields.Dict):
         found = {}
         for name, text in value.items():
             key = unicodedata.normalize("NFC", name)
-            if not key or len(key) > MAX_TEXT or key in CUSTOM_ENDINGS:
+            if not key or len(key) > MAX_TEXT or key in ENDINGS:
                 raise ValidationError({name: [Problem("invalid_key", "Name a custom field.")]})
             try:
                 found[key] = checked_text(text)
@@ -136,9 +146,13 @@ def _about(text: str) -> dict[str, Any]:
 
 
 def _sort(default: str) -> Names:
-    about = "Comma list, `-` for descending; the id is always the last key."
+    about = (
+        "Comma list, `-` for descending; the id is always the last key. `custom.<key>` sorts by a "
+        "custom field as its type is compared, who has none last; a comma in its key is written "
+        "`\\,`, a backslash `\\\\`."
+    )
     metadata = {"description": about, "default": default}
-    return Names(SORTABLE, signed=True, load_default=(default,), metadata=metadata)
+    return SortKeys(SORTABLE, signed=True, load_default=(default,), metadata=metadata)
 
 
 def _filters() -> dict[str, fields.Field]:
@@ -204,3 +218,14 @@ class BirthdayQuery(BookQuery, Paging):
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
         return data
+
+
+class DeleteQuery(BookQuery):
+    permanent = QueryFlag(
+        load_default=False,
+        metadata={"description": "true deletes for good, also what lies in the trash already."},
+    )
+
+
+class TrashQuery(BookQuery, Paging):
+    """Which part of the trash."""

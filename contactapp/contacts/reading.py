@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from .. import paging
 from ..actor import Actor, Book
-from ..books.service import looking_through, note_texts, views
+from ..books.service import definitions, looking_through, note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
+from ..config import settings
 from ..database import Sql, lane
 from ..errors import NotFound
 from ..keyring import keyring
 from ..notes.finding import contacts_noted
-from .birthdays import BirthdayPage, page_of_birthdays
+from .birthdays import BirthdayPage, month_and_day, page_of_birthdays
 from .card import Meta, as_object
-from .listing import BY_ID, Page, page_of
+from .custom import by_custom_fields, sorting
+from .listing import BY_ID, NONE_DEFINED, Page, page_of
+from .row import Row
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
@@ -38,8 +44,13 @@ def list_contacts(
     it says where the words of `q` were found."""
     view = views().current(actor.book)
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
-    sort = query["sort"]
-    looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
+    defined = definitions(actor.book) if by_custom_fields(query) else NONE_DEFINED
+    sort = sorting(query["sort"], defined)
+    looked_through = (
+        query["where"]
+        or query.get("custom")
+        or not (sort.names == BY_ID or view.has_order(sort.kept_as))
+    )
     place: AbstractContextManager[Any]
     if "q" in query:
         place = note_texts(actor.book, len(view))
@@ -47,25 +58,33 @@ def list_contacts(
         place = looking_through(len(view) if looked_through else 0)
     with place as notes:
         noted = contacts_noted(notes, query["q"]) if notes else ()
-        return view.head, page_of(view, query, seal, searched=searched, noted=noted)
+        return view.head, page_of(
+            view, query, seal, searched=searched, noted=noted, defined=defined
+        )
 
 
 def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[bytes, BirthdayPage]:
     """One page of those whose birthday comes from a day on, and the head of the view."""
     view = views().current(actor.book)
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
+    leap_day = month_and_day(settings().leap_day_birthdays)
     with looking_through(len(view)):
-        return view.head, page_of_birthdays(view, query, first, seal)
+        return view.head, page_of_birthdays(view, query, first, seal, leap_day)
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
-    NotFound."""
+    """A live contact's version and JSON. Raises NotFound."""
+    row = live_row(actor, contact_id)
+    return row.version, row.body
+
+
+def live_row(actor: Actor, contact_id: int) -> Row:
+    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row.version, row.body
+    return row
 
 
 def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
@@ -88,6 +107,19 @@ def contact_history(actor: Actor, contact_id: int, query: dict[str, Any]) -> pag
     page = history(actor, "contact", contact_id, query)
     require_contact(actor.book, contact_id)
     return page
+
+
+def count_custom_fields(book: Book) -> tuple[bytes, Counter[str]]:
+    """How many live contacts of a book have which custom fields, and the head of the view."""
+    view = views().current(book)
+    with looking_through(len(view)):
+        keys = view.column("custom_keys", _custom_keys)
+        return view.head, Counter(chain.from_iterable(keys.values()))
+
+
+def _custom_keys(row: Row) -> tuple[str, ...] | None:
+    """Of which most contacts of a book have the same: one text for all of them."""
+    return tuple(map(sys.intern, row.card().get("custom_fields", ()))) or None
 
 
 def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:

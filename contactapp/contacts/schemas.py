@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Any
 
@@ -11,59 +10,25 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 from ..incoming import Problem
 from ..shapes import Flag, PageShape
 from ..strict_json import has_control
-from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY, is_partial_date
+from .card import LINES, MAX_CUSTOM_FIELDS, MAX_NAME, READ_ONLY
+from .entry_schemas import (
+    EmailEntry,
+    EmailEntryInput,
+    Entries,
+    Labels,
+    PhoneEntry,
+    PhoneEntryInput,
+    PostalAddress,
+    PostalAddressInput,
+    UrlEntry,
+    UrlEntryInput,
+    resolve_lists,
+)
+from .lines import EmailLine, Line, PartialDate, PhoneLine
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CUSTOM_KEY = 64
 _MAX_CUSTOM_TEXT = 5000
 _ALIASES = {"phone_number": "phone"}
-
-
-class Line(fields.String):
-    """One line of text: NFC, trimmed, empty becomes null, no control characters."""
-
-    def __init__(self, maximum: int, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, validate=validate.Length(max=maximum), **kwargs)
-        self.maximum = maximum
-
-    def _too_long(self) -> Problem:
-        return Problem("too_long", f"At most {self.maximum} characters.")
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValidationError(Problem("wrong_type", "Not a string."))
-        if len(value) > 4 * self.maximum:  # normalising long runs of marks takes quadratic time
-            raise ValidationError(self._too_long())
-        text = unicodedata.normalize("NFC", value).strip()
-        if has_control(text):
-            raise ValidationError(Problem("invalid_text", "Contains control characters."))
-        return text or None
-
-    def _validate(self, value: Any) -> None:
-        if value is not None and len(value) > self.maximum:
-            raise ValidationError(self._too_long())
-
-
-class EmailLine(Line):
-    def _validate(self, value: Any) -> None:
-        super()._validate(value)
-        if value is not None and not _ADDRESS.fullmatch(value):
-            raise ValidationError(Problem("invalid_email", "Not an e-mail address."))
-
-
-class PhoneLine(Line):
-    def _validate(self, value: Any) -> None:
-        super()._validate(value)
-        if value is not None and sum(map(str.isdigit, value)) < 3:
-            raise ValidationError(Problem("invalid_phone", "Not a phone number."))
-
-
-class PartialDate(Line):
-    def _validate(self, value: Any) -> None:
-        if value is not None and not is_partial_date(value):
-            raise ValidationError(
-                Problem("invalid_date", "Not a date: YYYY-MM-DD, --MM-DD, YYYY or YYYY-MM.")
-            )
 
 
 class CustomFields(fields.Dict):
@@ -111,6 +76,11 @@ class _ContactFields(Schema):
     title = Line(LINES["title"])
     birthday = PartialDate(LINES["birthday"])
     anniversary = PartialDate(LINES["anniversary"])
+    emails = Entries(EmailEntryInput)
+    phones = Entries(PhoneEntryInput)
+    urls = Entries(UrlEntryInput)
+    addresses = Entries(PostalAddressInput)
+    labels = Labels()
     starred = Flag(allow_none=True)
     custom_fields = CustomFields(allow_none=True)
     name = Line(MAX_NAME, metadata={"description": "Used only without first_name and last_name."})
@@ -134,6 +104,7 @@ class _ContactFields(Schema):
                 if data.setdefault(field, value) != value:
                     clash = Problem("alias_conflict", f"{alias} and {field} differ.")
                     raise ValidationError({alias: [clash], field: [clash]})
+        resolve_lists(data)
         if "additional_info" in data:
             info = data.pop("additional_info")
             custom = dict(data.get("custom_fields") or {})
@@ -146,15 +117,18 @@ class _ContactFields(Schema):
 
 class ContactInput(_ContactFields):
     """A whole contact: what is absent is empty. At least one of first_name, last_name, nickname,
-    company, email and phone."""
+    company, email and phone. `email` without `emails` is the only one, as `phone` is."""
 
 
 class ContactPatch(_ContactFields):
-    """A JSON merge patch (RFC 7396): null clears, absent leaves."""
+    """A JSON merge patch (RFC 7396): null clears, absent leaves. Lists are replaced whole. `email`
+    without `emails` edits the primary one, and null removes it, as with `phone`; a value that
+    another entry has makes that the primary one."""
 
 
 class Contact(Schema):
-    """A contact as the API shows it; absent values are null."""
+    """A contact as the API shows it; absent values are null. `email` and `phone` are the values of
+    the primary ones of `emails` and `phones`."""
 
     id = fields.Integer(required=True)
     uid = fields.UUID(required=True)
@@ -173,13 +147,35 @@ class Contact(Schema):
     title = fields.String(required=True, allow_none=True)
     birthday = fields.String(required=True, allow_none=True)
     anniversary = fields.String(required=True, allow_none=True)
+    emails = fields.List(fields.Nested(EmailEntry), required=True)
+    phones = fields.List(fields.Nested(PhoneEntry), required=True)
+    urls = fields.List(fields.Nested(UrlEntry), required=True)
+    addresses = fields.List(fields.Nested(PostalAddress), required=True)
+    labels = fields.List(fields.String(), required=True)
     starred = fields.Boolean(required=True)
     custom_fields = fields.Dict(keys=fields.String(), required=True)
+    photo_url = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "For an `<img>`, 256 pixels; null without a photo."},
+    )
     version = fields.Integer(required=True)
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
     created_by = fields.Integer(required=True)
     updated_by = fields.Integer(required=True)
+
+
+class Photo(Schema):
+    """Where a contact's photo is. A new one has new addresses, so each may be cached for ever."""
+
+    photo_url = fields.String(required=True, metadata={"description": "For an `<img>`."})
+    photo_urls = fields.Dict(
+        required=True,
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The same by size: 64, 256 and 512 pixels."},
+    )
 
 
 class ListedContact(Contact):
@@ -214,3 +210,16 @@ class BirthdayPage(PageShape):
     """One page of those who have a birthday soon, the next one first."""
 
     items = fields.List(fields.Nested(ContactWithBirthday), required=True)
+
+
+class TrashedContact(Contact):
+    """A contact in the trash: when it was deleted, and by whom."""
+
+    deleted_at = fields.DateTime(required=True)
+    deleted_by = fields.Integer(required=True)
+
+
+class TrashPage(PageShape):
+    """One page of the trash, what was deleted last first."""
+
+    items = fields.List(fields.Nested(TrashedContact), required=True)

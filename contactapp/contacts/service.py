@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from ..actor import Actor, Book
+from ..books.service import definitions
 from ..changes.service import ChangeLog
-from ..crypto import Cipher
+from ..config import settings
 from ..database import Sql, lane, write_transaction
-from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
+from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import LINES, MAX_CUSTOM_FIELDS, NAMED_BY, Meta, as_object, resolve_name
+from .card import Meta, canonical, hidden, merged, told
+from .numbers import numbered
+from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
+    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -25,8 +27,10 @@ from .reading import (
     read_card,
     require_contact,
 )
+from .setting_back import Past, set_back
+from .stored import Stored, Versions, expect, opened, sealed_card, text_of
+from .whole import whole
 
-Versions = tuple[int, ...] | None
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
@@ -43,28 +47,19 @@ _TRASH = Sql(
 )
 
 
-class Stored(NamedTuple):
-    """A contact as the database holds it, opened."""
-
-    meta: Meta
-    card: dict[str, Any]
-
-    def shown(self) -> dict[str, Any]:
-        """The contact as the API shows it."""
-        return as_object(self.meta, self.card)
-
-
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
-    card, uid = _whole(fields), str(uuid.uuid4())
-    # Sealed before the transaction: every other writer waits for what is done in it.
-    sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
-    return Stored(_insert(actor, book, uid, card, sealed), card)
+    # Numbers are read and the card is sealed before the transaction: every other writer waits for
+    # what is done in it.
+    card, uid = whole(numbered_here(fields), None, definitions(book)), str(uuid.uuid4())
+    sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
+    return _insert(actor, book, uid, card, sealed)
 
 
 @write_transaction
-def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Meta:
+def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Stored:
     log = ChangeLog(actor, book)
+    card, sealed = refitted(log, uid, card, sealed)
     take_contacts(book.owner_id, 1)
     by = actor.user_id
     row: dict[str, Any] = {
@@ -77,42 +72,49 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
         "updated_by": by,
     }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
-    log.append("contact", contact_id, "create", 1, None, card)
-    return Meta(contact_id, **row)
+    log.append("contact", contact_id, "create", 1, None, told(card))
+    return Stored(Meta(contact_id, **row), card)
 
 
-@write_transaction
 def replace_contact(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
-    log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    return _store(log, actor, book, found, _whole(fields, found.card))
+    return _replace(actor, book, contact_id, numbered_here(fields), versions)
 
 
 @write_transaction
+def _replace(
+    actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
+) -> Stored:
+    log = ChangeLog(actor, book)
+    found = _find(log, book, contact_id, versions)
+    card = whole({**hidden(found.card), **fields}, found.card, definitions(log.book))
+    return _store(log, actor, book, found, card)
+
+
 def patch_contact(
     actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
 ) -> Stored:
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
-    return _patch(actor, book, contact_id, lambda _: patch, versions)
+    sent = numbered_here(patch)
+    return _patch(actor, book, contact_id, lambda _: sent, versions)
 
 
-@write_transaction
 def edit_contact(
     actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions
 ) -> Stored:
     """Apply the merge patch that `edit` makes of what the contact has. Raises as replace_contact
     does, and what `edit` raises."""
-    return _patch(actor, book, contact_id, edit, versions)
+    return _patch(actor, book, contact_id, lambda card: numbered_here(edit(card)), versions)
 
 
+@write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
     log = ChangeLog(actor, book)
     found = _find(log, book, contact_id, versions)
-    card = _merged(found.card, edit(found.card))
-    return _store(log, actor, book, found, _whole(card, found.card))
+    card = whole(merged(found.card, edit(found.card)), found.card, definitions(log.book))
+    return _store(log, actor, book, found, card)
 
 
 @write_transaction
@@ -124,8 +126,8 @@ def revert_contact(
     found = _find(log, book, contact_id, versions)
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
-    card = log.state_at("contact", contact_id, version)
-    return _store(log, actor, book, found, _whole(card, found.card))
+    card = canonical(log.state_at("contact", contact_id, version))
+    return _store(log, actor, book, found, whole(card, found.card, definitions(log.book)))
 
 
 @write_transaction
@@ -136,31 +138,27 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
     version = found.meta.version + 1
     lane().run(_TRASH, (log.now, log.now, actor.user_id, version, book.id, contact_id))
     release_contacts(book.owner_id, 1)
-    log.append("contact", contact_id, "delete", version, found.card, None)
+    log.append("contact", contact_id, "delete", version, told(found.card), None)
     return found
 
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
-    if _text(card) == _text(found.card):
+    card = follow(book, found.meta.id, found.card, card)
+    if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
     changed = (
-        _sealed(log.cipher, book, meta.uid, card),
+        sealed_card(log.cipher, book.id, meta.uid, card),
         meta.version,
         meta.updated_at,
         meta.updated_by,
     )
     lane().run(_STORE, (*changed, book.id, meta.id))
-    log.append("contact", meta.id, "update", meta.version, found.card, card)
+    log.append("contact", meta.id, "update", meta.version, told(found.card), told(card))
     return Stored(meta, card)
-
-
-def _text(card: dict[str, Any]) -> bytes:
-    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
-    return orjson.dumps(card, option=orjson.OPT_SORT_KEYS)
 
 
 def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
@@ -169,59 +167,39 @@ def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> St
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
-    if versions is not None and meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The contact is at version {meta.version} now; read it and try again.",
-            current_version=meta.version,
-        )
-    plaintext = log.cipher.open(sealed, *_place(book, meta.uid))
-    return Stored(meta, orjson.loads(plaintext))
+    expect(meta, versions)
+    return Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
 
 
-def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
-    return cipher.seal(orjson.dumps(card), *_place(book, uid))
+def refitted(
+    log: ChangeLog, uid: str, card: dict[str, Any], sealed: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """A new card that was made and sealed before the book was locked, as it has to be now: somebody
+    may have defined a custom field since. Raises InvalidFields."""
+    defined = definitions(log.book)
+    again = whole(card, None, defined) if defined else card
+    if text_of(again) == text_of(card):
+        return card, sealed
+    return again, sealed_card(log.cipher, log.book.id, uid, again)
 
 
-def _place(book: Book, uid: str) -> tuple[object, ...]:
-    return ("contact", "sealed", book.id, uid)
-
-
-def _whole(fields: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The card to store: the name split where it must be, nothing empty kept. Raises InvalidFields
-    for what only shows when all is put together."""
-    card = dict(fields)
-    name = card.pop("name", None)
-    card["custom_fields"] = {
-        key: value for key, value in (card.get("custom_fields") or {}).items() if value is not None
-    }
-    if len(card["custom_fields"]) > MAX_CUSTOM_FIELDS:
-        problem = f"At most {MAX_CUSTOM_FIELDS} custom fields."
-        raise InvalidFields.one("/custom_fields", "too_many", problem)
-    card = {key: value for key, value in resolve_name(card, name, before).items() if value}
-    for part in ("first_name", "last_name"):
-        if len(card.get(part, "")) > LINES[part]:
-            problem = f"At most {LINES[part]} characters for each of first and last name."
-            raise InvalidFields.one("/name", "too_long", problem)
-    if not any(card.get(field) for field in NAMED_BY):
-        problem = f"At least one of {', '.join(NAMED_BY)} is needed."
-        raise InvalidFields(errors=[FieldError("", "required", problem)])
-    return card
-
-
-def _merged(card: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    merged = {**card, **patch}
-    if isinstance(patch.get("custom_fields"), dict):
-        merged["custom_fields"] = {**card.get("custom_fields", {}), **patch["custom_fields"]}
-    return merged
+def numbered_here(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a contact with their numbers read as this server's setting says."""
+    return numbered(fields, settings().phone_region)
 
 
 __all__ = [
+    "Past",
     "Stored",
     "Versions",
     "contact_history",
+    "count_custom_fields",
     "create_contact",
     "edit_contact",
+    "erase_photos",
     "export_contacts",
+    "export_photos",
+    "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",
@@ -230,5 +208,6 @@ __all__ = [
     "replace_contact",
     "require_contact",
     "revert_contact",
+    "set_back",
     "trash_contact",
 ]

@@ -13,8 +13,9 @@ _LINE = 75  # octets without the line break (RFC 5545 §3.1)
 # A birthday of an unknown year begins in a leap year, or 29 February would have no first day. Not
 # all programs show what was before 1970.
 _SOME_LEAP_YEAR = 1972
-# A rule of 29 February alone would skip the common years (§3.3.10); the month's last day does not.
-_LEAP_DAY = ";BYMONTH=2;BYMONTHDAY=-1"
+# A rule of 29 February alone would skip the common years (§3.3.10); the month's last day does not,
+# nor does the year's 60th day. By the day that stands for it.
+_LEAP_DAY = {"02-28": ";BYMONTH=2;BYMONTHDAY=-1", "03-01": ";BYYEARDAY=60"}
 # Whatever some reader takes for the end of a line: no text may end its line and begin another.
 _BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -63,16 +64,17 @@ class Birthday(NamedTuple):
     changed_at: int
 
 
-def birthday_calendar(name: str, birthdays: Iterable[Birthday]) -> bytes:
+def birthday_calendar(name: str, birthdays: Iterable[Birthday], in_common_years: str) -> bytes:
     """The calendar with an event a year for each. Without any it has no component, which the
-    grammar wants (RFC 5545 §3.6) and no program misses."""
+    grammar wants (RFC 5545 §3.6) and no program misses. `in_common_years`: `02-28` or `03-01`,
+    which stands for 29 February."""
     text = _text(name)
     begin = _BEGIN.format(name=_folded(f"NAME:{text}"), old_name=_folded(f"X-WR-CALNAME:{text}"))
-    events = [_event(birthday) for birthday in birthdays]
+    events = [_event(birthday, _LEAP_DAY[in_common_years]) for birthday in birthdays]
     return "".join([begin, *events, _END]).replace("\n", "\r\n").encode()
 
 
-def _event(birthday: Birthday) -> str:
+def _event(birthday: Birthday, leap_day: str) -> str:
     uid, name, year, month, day, changed_at = birthday
     text = _text(name if year is None else f"{name} ({year})")
     return _EVENT.format(
@@ -81,7 +83,7 @@ def _event(birthday: Birthday) -> str:
         year=_SOME_LEAP_YEAR if year is None else year,
         month=month,
         day=day,
-        rule=_LEAP_DAY if (month, day) == (2, 29) else "",
+        rule=leap_day if (month, day) == (2, 29) else "",
         summary=_folded(f"SUMMARY:{text}"),
         description=_folded(f"DESCRIPTION:{text}"),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 
 from ..answers import answer_object, list_tag, no_content, not_modified
+from ..config import settings
 from ..http import Blueprint, actor, public
 from ..paging import Pager, answer_page
 from ..shapes import BookQuery, Paging
@@ -71,5 +72,7 @@ def read_feed(token: str) -> Response:
 
 
 def _tag(opened: service.Opened, head: bytes) -> str:
-    """A feed's label never changes, so its uid and the state of the book say all that is read."""
-    return list_tag(b"feed", opened.feed.uid.encode(), head)
+    """A feed's label never changes, so its uid, the state of the book and the one setting say all
+    that is read."""
+    leap_day = settings().leap_day_birthdays.encode()
+    return list_tag(b"feed", opened.feed.uid.encode(), head, leap_day)

@@ -177,8 +177,9 @@ def calendar_of(opened: Opened) -> tuple[bytes, bytes]:
     """The head of the view that made it, and the feed's calendar."""
     name = opened.feed.label(opened.key_id) or KINDS[opened.feed.kind]
     view = views().current(opened.book)
+    leap_day = settings().leap_day_birthdays
     with looking_through(len(view)):
-        return view.head, birthday_calendar(name, _birthdays(view))
+        return view.head, birthday_calendar(name, _birthdays(view), leap_day)
 
 
 def _birthdays(view: BookView[Row]) -> Iterator[Birthday]:

@@ -14,6 +14,7 @@ import orjson
 
 from ..actor import Actor, Book
 from ..contacts import service as contacts
+from ..contacts.entries import MAX_ENTRIES, SCALARS, entries_of
 from ..contacts.search import number_of
 from ..database import Sql, lane
 from ..errors import Forbidden, InvalidFields, PreconditionFailed
@@ -21,8 +22,7 @@ from ..keyring import keyring
 from .stored import place
 
 _KINDS = {"emails": "email", "phones": "phone", "urls": "url"}
-_OWN_FIELDS = {"email": 254, "phone": 50}  # of a contact, and how long they may be
-_MAX_CUSTOM = 5000
+_LONGEST = {"email": 254, "phone": 50, "url": 2000}  # that a contact's may be
 _FOUND = Sql(
     "SELECT id, uid, found FROM note WHERE book_id = ? AND contact_id = ? AND found IS NOT NULL "
     "AND deleted_at IS NULL ORDER BY id"
@@ -31,8 +31,8 @@ _TRIES = 3
 
 
 class Suggestion(NamedTuple):
-    """A value and the field where it would go: the contact's own where that is empty, else a custom
-    field, so that nothing is overwritten."""
+    """A value and the field where it would go: the contact's own where that is empty, else the list
+    beside it, so that nothing is overwritten."""
 
     id: str
     kind: str
@@ -72,13 +72,14 @@ def _suggested(book: Book, contact_id: int, card: dict[str, Any]) -> list[Sugges
     known = {_same(kind, value) for kind, value in _values(card)}
     for note_id, kind, value in _mentioned(book, contact_id):
         same = _same(kind, value)
-        if same in known or len(value) > _OWN_FIELDS.get(kind, _MAX_CUSTOM):
+        field = _field(card, kind)
+        if same in known or field is None or len(value) > _LONGEST[kind]:
             continue
         key = hashlib.blake2b(repr(same).encode(), digest_size=8).hexdigest()
         if key in found:
             found[key].note_ids.append(note_id)
         else:
-            found[key] = Suggestion(f"{kind}-{key}", kind, _free(card, kind), value, [note_id])
+            found[key] = Suggestion(f"{kind}-{key}", kind, field, value, [note_id])
     return list(found.values())
 
 
@@ -94,9 +95,9 @@ def _mentioned(book: Book, contact_id: int) -> Iterator[tuple[int, str, str]]:
 
 def _values(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What the contact has, by kind; a custom field may hold any."""
-    for kind in _OWN_FIELDS:
-        if kind in card:
-            yield kind, card[kind]
+    for name, kind in _KINDS.items():
+        for entry in entries_of(card, name):
+            yield kind, entry["value"]
     for value in card.get("custom_fields", {}).values():
         if isinstance(value, str):
             for kind in _KINDS.values():
@@ -110,21 +111,18 @@ def _same(kind: str, value: str) -> tuple[str, str]:
     return kind, value.casefold().rstrip("/") if kind == "url" else value.casefold()
 
 
-def _free(card: dict[str, Any], kind: str) -> str:
-    """Where a value of this kind finds room."""
-    if kind in _OWN_FIELDS and not card.get(kind):
-        return kind
-    taken = card.get("custom_fields", {})
-    names = [kind] if kind not in _OWN_FIELDS else []
-    names += [f"{kind} {number}" for number in range(2, len(taken) + 3)]
-    return f"custom_fields.{next(name for name in names if name not in taken)}"
+def _field(card: dict[str, Any], kind: str) -> str | None:
+    """Where a value of this kind goes; None where the list is full."""
+    [name] = [name for name, one in _KINDS.items() if one == kind]
+    count = len(entries_of(card, name))
+    if count >= MAX_ENTRIES:
+        return None
+    return SCALARS[name] if name in SCALARS and not count else name
 
 
 def _patch(offered: list[Suggestion], card: dict[str, Any], ids: list[str]) -> dict[str, Any]:
     """The change that takes these over. Raises InvalidFields."""
     by_id = {suggestion.id: suggestion for suggestion in offered}
-    custom_fields = dict(card.get("custom_fields", {}))
-    card = {**card, "custom_fields": custom_fields}
     patch: dict[str, Any] = {}
     for place_, id_ in enumerate(ids):
         if id_ not in by_id:
@@ -132,12 +130,10 @@ def _patch(offered: list[Suggestion], card: dict[str, Any], ids: list[str]) -> d
             raise InvalidFields.one(f"/ids/{place_}", "not_found", problem)
         if id_ in ids[:place_]:
             continue
-        value = by_id[id_].value
-        field = _free(card, by_id[id_].kind)
-        own, _, custom = field.partition(".")
-        if custom:
-            custom_fields[custom] = value
-            patch["custom_fields"] = custom_fields
-        else:
-            card[own] = patch[own] = value
+        [name] = [name for name, kind in _KINDS.items() if kind == by_id[id_].kind]
+        entries = patch.setdefault(name, [*entries_of(card, name)])
+        if len(entries) >= MAX_ENTRIES:
+            problem = f"A contact has at most {MAX_ENTRIES} {name}."
+            raise InvalidFields.one(f"/ids/{place_}", "too_many", problem)
+        entries.append({"value": by_id[id_].value})
     return patch

@@ -15,17 +15,17 @@ from ..audit import service as audit
 from ..books.service import create_personal_book
 from ..changes.service import create_stream
 from ..config import settings
-from ..crypto import blind_index
 from ..database import ConstraintViolated, Sql, lane, write_transaction
-from ..errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from ..errors import Conflict, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
+from ..pictures.service import AVATARS
 from . import avatars
-from .identity import canonical_username, parse_email, parse_login
+from .finding import Credentials, email_is_taken, find_credentials, index_of, username_is_taken
+from .identity import canonical_username, parse_email
+from .usage import limit_reached, lock_usage, release_contacts, take_contacts
 
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
-_BY_EMAIL = Sql("SELECT id, password_hash, active, key_id FROM users WHERE email_index = ?")
-_BY_USERNAME = Sql("SELECT id, password_hash, active, key_id FROM users WHERE username_index = ?")
 _SHOWN = Sql(
     "SELECT u.id, u.uid, u.sealed, u.key_id, u.role, u.email_verified, u.contact_limit, "
     "u.contact_count, u.version, u.created_at, u.updated_at, u.avatar, b.id FROM users u "
@@ -37,16 +37,6 @@ _LOCK = Sql(
 )
 _STORE = Sql(
     "UPDATE users SET username_index = ?, sealed = ?, version = ?, updated_at = ? WHERE id = ?"
-)
-# A limit of 0 is none.
-_TAKE = Sql(
-    "UPDATE users SET contact_count = contact_count + ? WHERE id = ? AND "
-    "(coalesce(contact_limit, ?) = 0 OR contact_count + ? <= coalesce(contact_limit, ?))"
-)
-# A count that is wrong all the same must not keep anybody from deleting.
-_RELEASE = Sql(
-    "UPDATE users SET contact_count = "
-    "CASE WHEN contact_count >= ? THEN contact_count - ? ELSE 0 END WHERE id = ?"
 )
 _OWNER = (
     "SELECT id, uid, sealed, key_id, active, email_verified, password_hash FROM users WHERE id = ?"
@@ -62,16 +52,6 @@ _SET_EMAIL = Sql(
     "UPDATE users SET email_index = ?, sealed = ?, email_verified = ?, version = version + 1, "
     "updated_at = ? WHERE id = ?"
 )
-_USAGE = Sql("SELECT coalesce(contact_limit, ?), contact_count FROM users WHERE id = ?")
-
-
-class Credentials(NamedTuple):
-    """What sign-in needs to know of an account."""
-
-    user_id: int
-    password_hash: str
-    active: bool
-    key_id: int
 
 
 class Owner(NamedTuple):
@@ -110,8 +90,8 @@ def create_user(
     profile = {"email": stored} | {key: fields.get(key) for key in PROFILE}
     row = {
         "uid": uid,
-        "email_index": _index("email", canonical),
-        "username_index": username and _index("username", canonical_username(username)),
+        "email_index": index_of("email", canonical),
+        "username_index": username and index_of("username", canonical_username(username)),
         "sealed": cipher.seal(orjson.dumps(profile), *_place(uid)),
         "password_hash": password_hash,
         "role": role,
@@ -130,16 +110,6 @@ def create_user(
         raise _taken(error) from None
     create_personal_book(user_id)
     return user_id
-
-
-def find_credentials(login: str) -> Credentials | None:
-    """The account that an address or user name means, or None."""
-    try:
-        kind, canonical = parse_login(login)
-    except ValueError:
-        return None
-    row = lane().one(_BY_EMAIL if kind == "email" else _BY_USERNAME, (_index(kind, canonical),))
-    return row and Credentials(row[0], row[1], bool(row[2]), row[3])
 
 
 def read_owner(user_id: int) -> Owner | None:
@@ -176,7 +146,7 @@ def set_email(owner: Owner, email: str) -> None:
     stored, canonical = parse_email(email)
     profile = orjson.dumps({**owner.profile, "email": stored})
     sealed = keyring().cipher(owner.key_id).seal(profile, *_place(owner.uid))
-    row = (_index("email", canonical), sealed, True, clock.now_ms(), owner.user_id)
+    row = (index_of("email", canonical), sealed, True, clock.now_ms(), owner.user_id)
     try:
         lane().run(_SET_EMAIL, row)
     except ConstraintViolated as error:
@@ -190,17 +160,7 @@ def picture_token(user_id: int) -> str | None:
 
 def picture_files(token: str | None) -> list[Path]:
     """The files of a picture."""
-    return avatars.files(token)
-
-
-def email_is_taken(email: str) -> bool:
-    """Whether an account has this address."""
-    return lane().one(_BY_EMAIL, (_index("email", parse_email(email)[1]),)) is not None
-
-
-def username_is_taken(username: str) -> bool:
-    """Whether an account has this user name."""
-    return lane().one(_BY_USERNAME, (_index("username", canonical_username(username)),)) is not None
+    return AVATARS.files(token)
 
 
 def opened_profile(uid: str, sealed: bytes, key_id: int) -> dict[str, Any]:
@@ -253,7 +213,7 @@ def patch_profile(actor: Actor, patch: dict[str, Any], versions: tuple[int, ...]
     if after == before:
         return
     username = after.get("username")
-    index = _index("username", canonical_username(username)) if username else None
+    index = index_of("username", canonical_username(username)) if username else None
     sealed = cipher.seal(orjson.dumps(after), *_place(uid))
     try:
         lane().run(_STORE, (index, sealed, version + 1, clock.now_ms(), actor.user_id))
@@ -261,24 +221,6 @@ def patch_profile(actor: Actor, patch: dict[str, Any], versions: tuple[int, ...]
         raise _taken(error) from None
     fields = sorted(name for name in patch if after[name] != before.get(name))
     audit.record("profile_changed", actor.user_id, key_id, actor.request_id, {"fields": fields})
-
-
-def take_contacts(owner_id: int, count: int) -> None:
-    """Charge the owner for contacts in the running transaction; raise Forbidden at the limit."""
-    standard = settings().contact_limit
-    if lane().run(_TAKE, (count, owner_id, standard, count, standard)) != 1:
-        limit, used = lane().one(_USAGE, (standard, owner_id))
-        raise Forbidden(
-            "contact_limit_reached",
-            f"{used} of {limit} contacts are used.",
-            limit=limit,
-            used=used,
-        )
-
-
-def release_contacts(owner_id: int, count: int) -> None:
-    """Give the owner back what take_contacts charged."""
-    lane().run(_RELEASE, (count, count, owner_id))
 
 
 def _taken(error: ConstraintViolated) -> Conflict:
@@ -289,9 +231,31 @@ def _taken(error: ConstraintViolated) -> Conflict:
     raise error
 
 
-def _index(kind: str, canonical: str) -> bytes:
-    return blind_index(keyring().purpose("index"), kind, canonical)
-
-
 def _place(uid: str) -> tuple[object, ...]:
     return ("users", "sealed", uid, uid)
+
+
+__all__ = [
+    "PROFILE",
+    "Credentials",
+    "Owner",
+    "create_user",
+    "email_is_taken",
+    "find_credentials",
+    "limit_reached",
+    "lock_owner",
+    "lock_usage",
+    "opened_profile",
+    "patch_profile",
+    "picture_files",
+    "picture_token",
+    "read_owner",
+    "release_contacts",
+    "set_email",
+    "set_password",
+    "set_verified",
+    "show_user",
+    "take_contacts",
+    "today_of",
+    "username_is_taken",
+]

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyotp
 import pytest
 
 from contactapp import errors
@@ -89,6 +90,18 @@ def read_only(world):
     return world.ask("DELETE", "/data/k")
 
 
+def with_code(world, otp):
+    headers, body = (
+        bearer(signed_in(world.client, world.user)),
+        {"password": world.user["password"]},
+    )
+    path = "/api/v1/auth/totp"
+    secret = world.client.post(path, json=body, headers=headers).json["secret"]
+    code = {"code": pyotp.TOTP(secret).now()}
+    assert world.client.post(f"{path}/confirm", json=code, headers=headers).status_code == 200
+    return sign_in(world, **({"otp": otp} if otp else {}))
+
+
 def narrow(world):
     made = {"name": "Backup", "scopes": ["contacts:read"]}
     headers = bearer(signed_in(world.client, world.user))
@@ -107,6 +120,8 @@ REACHED = {
     "INVALID_VALUE": lambda w: w.ask("POST", "/data", json={"key": "other"}),
     "INVALID_CREDENTIALS": lambda w: sign_in(w, password="wrong"),
     "INVALID_TOKEN": lambda w: w.client.get("/api/data/k"),
+    "OTP_REQUIRED": lambda w: with_code(w, None),
+    "INVALID_OTP": lambda w: with_code(w, "wrong"),
     "EMAIL_NOT_VERIFIED": unverified,
     "INSUFFICIENT_SCOPE": narrow,
     "QUOTA_EXCEEDED": lambda w: w.ask("POST", "/data", json={"key": "other", "value": 1}),

@@ -11,7 +11,7 @@ from contactapp.contacts.birthdays import Coming, Day, coming, day_of
 from tests.contacts.test_list_etag import at
 from tests.contacts.test_list_pages import walk
 from tests.support.books import fill, opened
-from tests.support.cast import refused
+from tests.support.cast import Person, refused
 
 URL = "/contacts/birthdays"
 EVERY_DAY = [date(2028, 1, 1) + timedelta(n) for n in range(366)]  # of a leap year
@@ -19,19 +19,22 @@ BORN = [(n, Day(1980, day.month, day.day)) for n, day in enumerate(EVERY_DAY)]
 WEEKS_OF_FEBRUARY = [date(year, 2, 20) + timedelta(n) for year in (2027, 2100) for n in range(12)]
 
 
-def kept_in(year, born):
+FEBRUARY, MARCH = (2, 28), (3, 1)
+
+
+def kept_in(year, born, leap_day):
     """The day on which a birthday is kept in a year, told without a calendar of days."""
     try:
         return date(year, born.month, born.day)
     except ValueError:
-        return date(year, 2, 28)
+        return date(year, *leap_day)
 
 
-def by_hand(births, first, days):
+def by_hand(births, first, days, leap_day=FEBRUARY):
     """The oracle: the first of this and next year's birthdays that has not passed."""
     found = []
     for id_, born in births:
-        later = [kept_in(first.year + n, born) for n in (0, 1)]
+        later = [kept_in(first.year + n, born, leap_day) for n in (0, 1)]
         day = min(day for day in later if day >= first)
         if (day - first).days <= days:
             turns = day.year - born.year if born.year and day.year >= born.year else None
@@ -39,10 +42,12 @@ def by_hand(births, first, days):
     return sorted(found)
 
 
+@pytest.mark.parametrize("leap_day", [FEBRUARY, MARCH])
 @pytest.mark.parametrize("days", [0, 1, 7, 31, 365, 366])
-def test_it_finds_who_a_search_by_hand_finds(days):
+def test_it_finds_who_a_search_by_hand_finds(days, leap_day):
     for first in EVERY_DAY[::5] + WEEKS_OF_FEBRUARY + EVERY_DAY[-9:]:
-        assert coming(BORN, first, days) == by_hand(BORN, first, days), first
+        found = coming(BORN, first, days, leap_day)
+        assert found == by_hand(BORN, first, days, leap_day), first
 
 
 @given(
@@ -52,26 +57,30 @@ def test_it_finds_who_a_search_by_hand_finds(days):
 )
 def test_any_day_and_any_birth_is_counted_right(first, days, births):
     born = [(n, Day(day.year, day.month, day.day)) for n, day in enumerate(births)]
-    assert coming(born, first, days) == by_hand(born, first, days)
+    for leap_day in (FEBRUARY, MARCH):
+        found = coming(born, first, days, leap_day)
+        assert found == by_hand(born, first, days, leap_day)
 
 
 def test_everybody_has_one_birthday_within_a_year():
     for first in (date(2027, 3, 1), date(2028, 2, 29), date(2028, 12, 31)):
-        assert len(coming(BORN, first, 366)) == 366
+        assert len(coming(BORN, first, 366, FEBRUARY)) == 366
 
 
 def test_who_was_born_in_a_leap_day_has_their_birthday_in_every_year():
     born = [(1, Day(2004, 2, 29))]
-    assert coming(born, date(2027, 2, 28), 0) == [Coming(date(2027, 2, 28), 1, 23)]
-    assert coming(born, date(2028, 2, 28), 0) == []
-    assert coming(born, date(2028, 2, 29), 0) == [Coming(date(2028, 2, 29), 1, 24)]
-    assert coming(born, date(2027, 3, 1), 365) == [Coming(date(2028, 2, 29), 1, 24)]
+    assert coming(born, date(2027, 2, 28), 0, FEBRUARY) == [Coming(date(2027, 2, 28), 1, 23)]
+    assert coming(born, date(2028, 2, 28), 0, FEBRUARY) == []
+    assert coming(born, date(2028, 2, 29), 0, FEBRUARY) == [Coming(date(2028, 2, 29), 1, 24)]
+    assert coming(born, date(2027, 3, 1), 365, FEBRUARY) == [Coming(date(2028, 2, 29), 1, 24)]
+    assert coming(born, date(2027, 2, 28), 1, MARCH) == [Coming(date(2027, 3, 1), 1, 23)]
+    assert coming(born, date(2028, 3, 1), 0, MARCH) == []
 
 
 def test_nobody_turns_less_than_nothing():
     today = date(2026, 11, 21)
     born = [(1, Day(2026, 11, 21)), (2, Day(2030, 11, 21)), (3, Day(None, 11, 21))]
-    assert [one.turns for one in coming(born, today, 0)] == [0, None, None]
+    assert [one.turns for one in coming(born, today, 0, FEBRUARY)] == [0, None, None]
 
 
 @pytest.mark.parametrize("text", [None, "", "1985", "1985-06", "--1-2", "x"])
@@ -213,3 +222,14 @@ def test_a_wrong_day_is_422(alice, query, pointer):
 
 def test_an_unlisted_name_is_400(alice):
     refused(alice.get(f"{URL}?sort=name"), 400, "unknown_parameter")
+
+
+def test_the_day_of_who_was_born_on_29_february_is_a_setting(new_app, noon):
+    for day in ("02-28", "03-01"):
+        ada = Person(new_app("sqlite", LEAP_DAY_BIRTHDAYS=day), "ada")
+        ada.contact(first_name="Ada", birthday="2004-02-29")
+        answer = ada.get(f"{URL}?date=2027-02-28&days=1")
+        assert [i["next_birthday"] for i in answer.json["items"]] == [f"2027-{day}"]
+        feed = ada.post("/feeds", json={"kind": "birthdays"}).json["url"]
+        rule = "BYMONTHDAY=-1" if day == "02-28" else "BYYEARDAY=60"
+        assert rule in ada.app.test_client().get(feed).text

@@ -56,7 +56,9 @@ def test_what_was_read_can_be_put_back_and_changes_nothing(owner, fields):
 def test_a_computed_name_that_came_back_names_nobody(owner, field):
     old, new = ("112", "113") if field == "phone" else ("a@b.example", "c@d.example")
     made = owner.contact(**{field: old})
-    now = owner.put(f"/contacts/{made['id']}", json={**made, field: new}).json
+    body = {**made, field: new}
+    body.pop(f"{field}s", None)  # which would say otherwise
+    now = owner.put(f"/contacts/{made['id']}", json=body).json
     assert (now["name"], now["first_name"], now["last_name"]) == (new, None, None)
 
 

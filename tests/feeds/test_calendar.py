@@ -34,8 +34,8 @@ def birthday(name="Grace Hopper", year=1906, month=12, day=9):
     return Birthday("6d876798-8c29-4a23-8a5b-e4eb7a5bb3b0", name, year, month, day, CHANGED)
 
 
-def made(*birthdays, name="Birthdays"):
-    return birthday_calendar(name, birthdays)
+def made(*birthdays, name="Birthdays", leap_day="02-28"):
+    return birthday_calendar(name, birthdays, leap_day)
 
 
 def event_of(raw):
@@ -119,6 +119,12 @@ def test_29_february_is_kept_on_the_28th_in_common_years(year):
     days = [date(2096, 2, 29), date(2097, 2, 28), date(2098, 2, 28), date(2099, 2, 28)]
     days += [date(2100, 2, 28), date(2101, 2, 28)]  # 2100 is a common year
     assert occurrences(event, 2096, 2101) == days
+
+
+def test_29_february_is_kept_on_1_march_where_the_setting_says_so():
+    event = event_of(made(birthday(year=2000, month=2, day=29), leap_day="03-01"))
+    days = [date(2096, 2, 29), date(2097, 3, 1), date(2098, 3, 1), date(2099, 3, 1)]
+    assert occurrences(event, 2096, 2100) == [*days, date(2100, 3, 1)]
 
 
 @pytest.mark.parametrize(("year", "day"), [(1904, 28), (1905, 28), (None, 28)])

@@ -166,12 +166,12 @@ def test_every_parameter_in_a_path_is_declared(document, operations):
 
 
 # RFC 9110 §9.3.5 gives it no meaning of its own; the clients of earlier systems send one.
-WITH_PASSWORD = ("delete", "/api/v1/users/me")
+WITH_PASSWORD = {("delete", "/api/v1/users/me"), ("delete", "/api/v1/auth/totp")}
 
 
 def test_bodies_are_taken_where_they_have_a_meaning(operations):
     for (method, path), operation in operations.items():
-        if method in {"get", "delete"} and (method, path) != WITH_PASSWORD:
+        if method in {"get", "delete"} and (method, path) not in WITH_PASSWORD:
             assert "requestBody" not in operation, (method, path)
         if method in {"put", "patch"}:
             assert operation["requestBody"]["required"], (method, path)

@@ -33,7 +33,7 @@ def test_a_number_in_a_note_becomes_the_contacts(owner, contact, mentioned):
     assert [(s["kind"], s["field"], s["value"]) for s in offered] == [
         ("email", "email", "ada@x.example"),
         ("phone", "phone", "+49 151 1234567"),
-        ("url", "custom_fields.url", "https://x.example/ada"),
+        ("url", "urls", "https://x.example/ada"),
     ]
     assert {tuple(s["note_ids"]) for s in offered} == {(mentioned["id"],)}
     answer = accept(owner, contact, offered[1]["id"])
@@ -45,7 +45,7 @@ def test_a_number_in_a_note_becomes_the_contacts(owner, contact, mentioned):
     assert story == [
         ("note", "create", "body contact_id"),
         ("note", "process", "dates emails hashtags mentions phones urls word_count"),
-        ("contact", "update", "phone"),
+        ("contact", "update", "phone phones"),
     ]
 
 
@@ -53,7 +53,8 @@ def test_several_are_one_change(owner, contact, mentioned):
     before = book_state(owner).seq
     now = accept(owner, contact, *[s["id"] for s in suggested(owner, contact)]).json
     assert (now["email"], now["phone"]) == ("ada@x.example", "+49 151 1234567")
-    assert (now["custom_fields"], now["version"]) == ({"url": "https://x.example/ada"}, 2)
+    assert [entry["value"] for entry in now["urls"]] == ["https://x.example/ada"]
+    assert (now["custom_fields"], now["version"]) == ({}, 2)
     assert book_state(owner).seq == before + 1
     assert suggested(owner, contact) == []
 
@@ -61,7 +62,7 @@ def test_several_are_one_change(owner, contact, mentioned):
 def test_what_is_named_twice_is_taken_once(owner, contact, mentioned):
     [_, phone, _] = suggested(owner, contact)
     now = accept(owner, contact, phone["id"], phone["id"]).json
-    assert (now["phone"], now["custom_fields"]) == (phone["value"], {})
+    assert [entry["value"] for entry in now["phones"]] == [phone["value"]]
 
 
 def test_304_for_who_has_them(owner, contact, mentioned):
@@ -76,13 +77,28 @@ def test_what_the_contact_has_stays_and_the_new_goes_beside_it(owner, contact, n
     owner.patch(f"/contacts/{contact['id']}", json={"phone": "112233", "email": "old@x.example"})
     note("new: 0151 1234567 and 0152 7654321 and new@x.example")
     work(owner.app)
-    now = accept(owner, contact, *[s["id"] for s in suggested(owner, contact)]).json
-    assert (now["phone"], now["email"]) == ("112233", "old@x.example")
-    assert now["custom_fields"] == {
-        "email 2": "new@x.example",
-        "phone 2": "0151 1234567",
-        "phone 3": "0152 7654321",
-    }
+    offered = suggested(owner, contact)
+    assert [s["field"] for s in offered] == ["emails", "phones", "phones"]
+    now = accept(owner, contact, *[s["id"] for s in offered]).json
+    assert (now["phone"], now["email"], now["custom_fields"]) == ("112233", "old@x.example", {})
+    phones = [(entry["value"], entry["primary"]) for entry in now["phones"]]
+    assert phones == [("112233", True), ("0151 1234567", False), ("0152 7654321", False)]
+    assert [entry["value"] for entry in now["emails"]] == ["old@x.example", "new@x.example"]
+    assert suggested(owner, contact) == []
+
+
+def test_a_full_list_takes_no_suggestion(owner, contact, note):
+    links = [{"value": f"https://x.example/{n}"} for n in range(19)]
+    owner.patch(f"/contacts/{contact['id']}", json={"urls": links})
+    note("https://y.example/1 and https://y.example/2")
+    work(owner.app)
+    one, two = suggested(owner, contact)
+    state = book_state(owner)
+    both = accept(owner, contact, one["id"], two["id"])
+    refused(both, 422, "invalid_fields", "/ids/1")
+    assert book_state(owner) == state
+    assert len(accept(owner, contact, two["id"]).json["urls"]) == 20
+    assert suggested(owner, contact) == []
 
 
 def test_what_the_contact_has_in_any_spelling_is_not_suggested(owner, contact, note):

@@ -20,7 +20,7 @@ from tests.conftest import FAST
 from tests.support.cast import Person
 from tests.support.command import finish, let_go, poised, project, start
 
-NEWEST = "0010"
+NEWEST = "0014"
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -89,11 +89,11 @@ def test_the_migrations_make_exactly_what_the_models_say(connection):
 
 def test_a_missing_column_would_be_noticed(connection):
     """The comparison above is worth nothing if it sees nothing."""
-    connection.execute(text("ALTER TABLE contact DROP COLUMN deleted_at"))
+    connection.execute(text("ALTER TABLE contact DROP COLUMN merged_into"))
     found = compare_metadata(MigrationContext.configure(connection), db.metadata)
     connection.rollback()
     assert [(difference[0], difference[3].name) for difference in found] == [
-        ("add_column", "deleted_at")
+        ("add_column", "merged_into")
     ]
 
 

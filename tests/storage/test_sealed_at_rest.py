@@ -14,6 +14,7 @@ import requests
 from sqlalchemy import make_url
 
 from contactapp.contacts.card import LINES
+from contactapp.contacts.entries import ADDRESS
 from contactapp.contacts.schemas import ContactInput
 from contactapp.feeds.schemas import FeedInput
 from contactapp.users.schemas import Profile
@@ -34,6 +35,11 @@ def card():
     free = {name: SHAPED.get(name, "{}").format(mark(name)) for name in LINES}
     return {
         **{name: UNMARKED.get(name, value) for name, value in free.items()},
+        "emails": [{"value": free["email"], "label": mark("emaillabel")}],
+        "phones": [{"value": free["phone"]}, {"value": f"456-{mark('secondphone')}"}],
+        "urls": [{"value": f"https://x.example/{mark('url')}"}],
+        "addresses": [{part: mark(f"address{part}") for part in ADDRESS}],
+        "labels": [mark("grouplabel")],
         "starred": True,
         "additional_info": mark("additional"),
         "custom_fields": {mark("key"): mark("value"), "more": mark("more")},
@@ -98,6 +104,10 @@ class Traffic:
         assert self.ask("PATCH", f"/notes/{made['id']}", json={"text": mark("changed")}).ok
         self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
+        field = {"key": mark("field"), "type": "choice", "choices": [mark("choice")]}
+        assert self.ask("POST", "/custom-fields", json=field).ok
+        assert self.ask("PATCH", f"/custom-fields/{field['key']}", json={"label": mark("label")}).ok
+        self.answers.append(self.ask("GET", "/custom-fields").text)
         assert self.ask("POST", f"/contacts/{ids[1]}/revert", json={"version": 1}).ok
         for end in ("", "/history"):
             self.answers.append(self.ask("GET", f"/contacts/{ids[0]}{end}").text)

@@ -1,0 +1,52 @@
+"""A contact at rest, and opened."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..crypto import Cipher
+from ..errors import PreconditionFailed
+from .card import Meta, as_object, comparable
+
+Versions = tuple[int, ...] | None
+
+
+class Stored(NamedTuple):
+    """A contact as the database holds it, opened."""
+
+    meta: Meta
+    card: dict[str, Any]
+
+    def shown(self) -> dict[str, Any]:
+        """The contact as the API shows it."""
+        return as_object(self.meta, self.card)
+
+
+def sealed_card(cipher: Cipher, book_id: int, uid: str, card: dict[str, Any]) -> bytes:
+    """A card as it is stored."""
+    return cipher.seal(orjson.dumps(card), *_place(book_id, uid))
+
+
+def opened(cipher: Cipher, book_id: int, uid: str, sealed: bytes) -> dict[str, Any]:
+    """The card of a contact's row."""
+    return orjson.loads(cipher.open(sealed, *_place(book_id, uid)))
+
+
+def _place(book_id: int, uid: str) -> tuple[object, ...]:
+    return ("contact", "sealed", book_id, uid)
+
+
+def text_of(card: dict[str, Any]) -> bytes:
+    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
+    return orjson.dumps(comparable(card), option=orjson.OPT_SORT_KEYS)
+
+
+def expect(meta: Meta, versions: Versions) -> None:
+    """Raise PreconditionFailed where a contact is at none of the expected versions."""
+    if versions is not None and meta.version not in versions:
+        raise PreconditionFailed(
+            detail=f"The contact is at version {meta.version} now; read it and try again.",
+            current_version=meta.version,
+        )
