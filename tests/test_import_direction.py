@@ -138,6 +138,7 @@ MEETINGS = {
     ("contacts.birthdays", "books.view"): "a list of birthdays is made from a view too",
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
     ("exchange.entries", "contacts.card"): "a file shows a contact's name as the API does",
+    ("exchange.entries", "contacts.entries"): "and tells what is twice in a list as it does",
     ("exchange.dates", "contacts.card"): "takes the days that it takes",
     ("exchange.csv.target", "contacts.card"): "has columns for the lines that it has",
     ("exchange.words", "contacts.folding"): "and compares labels alike",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contactapp.exchange.csv import Layout, header, read, write
 from contactapp.exchange.record import Problem, Record, Unreadable
-from tests.support.exchange import FILES, as_json, in_pieces, records
+from tests.support.exchange import FILES, as_json, as_stored, in_pieces, records
 
 NAMES = sorted(path.stem for path in FILES.glob("*.csv"))
 ENCODINGS = {"google-2010": "utf-16", "outlook": "cp1252", "plain": "cp1252"}
@@ -30,6 +30,17 @@ def test_a_file_is_recognised_and_read_with_nothing_lost(name):
     expected = json.loads((FILES / f"{name}.csv.json").read_text())
     assert [as_json(found) for found in read([data])] == expected
     assert [as_json(found) for found in read(in_pieces(data))] == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_read_is_what_the_api_takes_and_keeps(name):
+    first = list(read([(FILES / f"{name}.csv").read_bytes()]))
+    stored = list(map(as_stored, first))
+    written = b"".join(write(stored, Layout.of(stored)))
+    again = list(read([written]))
+    assert b"".join(write(again, Layout.of(again))) == written
+    loaded = list(map(as_stored, again))
+    assert [in_cells(one).fields for one in loaded] == [in_cells(one).fields for one in stored]
 
 
 @pytest.mark.parametrize("name", NAMES)

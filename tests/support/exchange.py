@@ -1,10 +1,14 @@
 """Files of contacts for the tests, and how what was read of them is compared."""
 
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from contactapp.contacts.card import canonical, resolve_name
+from contactapp.contacts.schemas import ContactInput
+from contactapp.exchange.entries import is_same_as
 from contactapp.exchange.record import Photo, Problem, Record
 
 FILES = Path(__file__).resolve().parents[1] / "exchange" / "files"
@@ -38,6 +42,13 @@ def content(record):
     return record.fields, record.notes, record.photo, record.uid, record.kept
 
 
+def as_stored(record):
+    """The record with its fields as the API makes a card of them."""
+    fields = ContactInput().load(record.fields)
+    name = fields.pop("name", None)
+    return replace(record, fields=canonical(resolve_name(fields, name, None)))
+
+
 def in_pieces(data, size=7):
     """The file as it might come over a wire."""
     return [data[at : at + size] for at in range(0, len(data), size)]
@@ -61,21 +72,23 @@ custom_values = st.one_of(
 
 
 @st.composite
-def _entries(draw, members):
+def _entries(draw, kind, members):
     found = draw(st.lists(st.fixed_dictionaries(members, optional={"label": labels}), max_size=4))
-    if "value" in members:
-        found = list({entry["value"].lower(): entry for entry in found}.values())
+    found = list({is_same_as(kind, entry): entry for entry in found}.values())
     if len(found) > 1:
         draw(st.sampled_from(found))["primary"] = True
     return found
 
 
-_ADDRESS = {"street": one_line(), "city": one_line()}
+_street = st.lists(one_line(8), min_size=1, max_size=2).map("\n".join)
+_ADDRESS = {"street": _street, "city": one_line()}
 _ARRAYS = {
-    "emails": _entries({"value": one_line(8).map(lambda text: f"{text}@example.com")}),
-    "phones": _entries({"value": one_line(8).map(lambda text: f"+49 {text}")}),
-    "urls": _entries({"value": one_line(8).map(lambda text: f"https://example.com/{text}")}),
-    "addresses": _entries(_ADDRESS),
+    "emails": _entries("emails", {"value": one_line(8).map(lambda text: f"{text}@example.com")}),
+    "phones": _entries("phones", {"value": one_line(8).map(lambda text: f"+49 {text}")}),
+    "urls": _entries(
+        "urls", {"value": one_line(8).map(lambda text: f"https://example.com/{text}")}
+    ),
+    "addresses": _entries("addresses", _ADDRESS),
     "labels": st.lists(words, max_size=3, unique_by=str.casefold),
     "custom_fields": st.dictionaries(words, custom_values, max_size=3),
 }

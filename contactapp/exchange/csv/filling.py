@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from ..dates import partial_date, spreadsheet_date
-from ..entries import Entry, shown_name
+from ..entries import ADDRESS, Entry, is_same_as, shown_name
 from ..record import Record
 from ..words import usual, without_repetition
 from .own import value_of
-from .target import ADDRESS, Target
+from .target import Target
 
 _NO_DATES = {"0/0/00", "0.0.00", "00/00/0000"}  # Outlook's for none
 _SYSTEM_GROUP = "* "  # Google's, before its own groups and before the type of a primary entry
@@ -24,6 +24,7 @@ class Filling:
         self._is_ours = is_ours  # then nothing in a cell means anything but itself
         self._fields = record.fields
         self._slots: dict[tuple[str, str], Entry] = {}
+        self._known: dict[Hashable, Entry] = {}
         self._pairs: dict[tuple[str, str], dict[str, str]] = {}
         self._labels: list[str] = []
         self._day: dict[str, str] = {}
@@ -46,8 +47,8 @@ class Filling:
         if target.label:
             entry["label"] = target.label
         if target.member in ("street", "extended"):
-            text = ", ".join(_lines(text))
-            text = f"{entry[target.member]}, {text}" if target.member in entry else text
+            text = "\n".join(_lines(text))
+            text = f"{entry[target.member]}\n{text}" if target.member in entry else text
         entry[target.member] = text
 
     def date(self, target: Target, text: str) -> None:
@@ -119,16 +120,17 @@ class Filling:
         formatted = entry.pop("formatted", None)
         if kind == "addresses":
             if formatted and not entry.keys() & set(ADDRESS):
-                entry["street"] = ", ".join(_lines(formatted))
+                entry["street"] = "\n".join(_lines(formatted))
             several = [entry] if entry.keys() & set(ADDRESS) else []
         else:
             values = map(str.strip, entry.get("value", "").split(_SEVERAL))
             several = [{**entry, "value": value} for value in values if value]
         entries = self._fields.setdefault(kind, []) if several else []
-        known = {other.get("value", "").lower() for other in entries} - {""}
-        entries += [one for one in several if one.get("value", "").lower() not in known]
-        if is_primary and len(entries) > 1 and not any("primary" in one for one in entries):
-            entries[-len(several)]["primary"] = True
+        for one in several:
+            if self._known.setdefault(is_same_as(kind, one), one) is one:
+                entries.append(one)
+        if is_primary and several and not any("primary" in one for one in entries):
+            self._known[is_same_as(kind, several[0])]["primary"] = True
 
     def _pair(self, kind: str, slot: str, pair: dict[str, str]) -> None:
         if "value" not in pair:

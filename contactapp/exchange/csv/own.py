@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..entries import entries_of
+from ..entries import ADDRESS, entries_of
 from ..record import Record
 from ..vcard.fields import is_custom_value
-from .target import ADDRESS, SCALARS, Target, entry, line
+from .target import SCALARS, Target, entry, line
 
 MAX_CUSTOM_COLUMNS = 100
 _ENTRY = re.compile(r"(email|phone|url)_(\d{1,4})(_label)?")
@@ -45,8 +45,8 @@ class Layout(NamedTuple):
         for record in records:
             fields = record.fields
             widths = (
-                len(entries_of(fields, "email")),
-                len(entries_of(fields, "phone")),
+                len(entries_of(fields, "emails")),
+                len(entries_of(fields, "phones")),
                 len(fields.get("urls") or ()),
                 len(fields.get("addresses") or ()),
                 len(record.notes),

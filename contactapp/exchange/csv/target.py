@@ -6,11 +6,11 @@ import re
 from typing import NamedTuple
 
 from ...contacts.card import LINES
+from ..entries import ADDRESS
 from ..record import Unreadable
 
 DATES = ("birthday", "anniversary")
 ENTRIES = {"email": "emails", "phone": "phones", "url": "urls", "address": "addresses"}
-ADDRESS = ("street", "extended", "po_box", "city", "region", "postal_code", "country")
 SCALARS = tuple(field for field in LINES if field not in ("email", "phone"))
 _ENTRY = re.compile(r"(email|phone|url|address)s?(?:es)?(?:\.([a-z_]+))?(?::(.+))?")
 

@@ -11,11 +11,10 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..entries import Entry, entries_of, primary
+from ..entries import ADDRESS, Entry, entries_of, primary
 from ..record import Record
 from .formula import guarded
 from .own import Layout, cell_of
-from .target import ADDRESS
 
 
 def write(records: Iterable[Record], layout: Layout) -> Iterator[bytes]:
@@ -42,8 +41,8 @@ def _cells(record: Record, layout: Layout) -> dict[str, str]:
     fields = record.fields
     cells: dict[str, str] = {key: text for key, text in fields.items() if isinstance(text, str)}
     cells["uid"] = record.uid or ""
-    _add(cells, "email", entries_of(fields, "email"))
-    _add(cells, "phone", entries_of(fields, "phone"))
+    _add(cells, "email", entries_of(fields, "emails"))
+    _add(cells, "phone", entries_of(fields, "phones"))
     _add(cells, "url", fields.get("urls") or [])
     for n, address in enumerate(_primary_first(fields.get("addresses") or []), 1):
         for part in (*ADDRESS, "label"):

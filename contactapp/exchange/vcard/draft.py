@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from ...contacts.folding import SPACED, fold
-from ..entries import Entry, shown_name
+from ..entries import Entry, is_same_as, shown_name
 from ..record import Problem, Record
 from ..words import without_repetition
 from .properties import Property
@@ -28,7 +29,7 @@ class Draft:
         self.labels: list[str] = []
         self._kept: list[Property] = []
         self._room = MAX_KEPT
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[Hashable, Entry] = {}
         self._preferred: dict[str, tuple[int, Entry]] = {}
 
     def keep(self, line: int, one: Property) -> None:
@@ -79,19 +80,17 @@ class Draft:
 
     def entry(self, kind: str, one: Property, entry: Entry) -> bool:
         """Add an entry to `emails`, `phones`, `urls` or `addresses`, with its label."""
-        label = one.label
+        label: str | None = one.label
         if one.group in self.apple_labels and one.group:
             self.labelled.add(one.group)
             label = self.apple_labels[one.group] or label
         if label:
             entry["label"] = label
-        if "value" in entry:  # some programs write one twice, once for each of its types
-            other = self._entries.setdefault((kind, entry["value"].lower()), entry)
-            if other is not entry:
-                self._prefer(kind, one, _merged(other, label))
-                return True
-        self.fields.setdefault(kind, []).append(entry)
-        self._prefer(kind, one, entry)
+        # Some programs write one twice, once for each of its types.
+        other = self._entries.setdefault(is_same_as(kind, entry), entry)
+        if other is entry:
+            self.fields.setdefault(kind, []).append(entry)
+        self._prefer(kind, one, entry if other is entry else _merged(other, label))
         return True
 
     def _prefer(self, kind: str, one: Property, entry: Entry) -> None:

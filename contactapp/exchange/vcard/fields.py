@@ -14,6 +14,7 @@ from .properties import Property, unescape
 CUSTOM = "X-CONTACTAPP-FIELD"
 STARRED = "X-CONTACTAPP-STARRED"
 ADDRESS = ("po_box", "extended", "street", "city", "region", "postal_code", "country")
+_OF_LINES = {"street", "extended"}  # the others are one line each
 _Taking = Callable[[Draft, Property], bool]
 
 
@@ -76,8 +77,11 @@ def _valued(kind: str, scheme: str = "") -> _Taking:
 
 
 def _address(draft: Draft, one: Property) -> bool:
-    parts = [", ".join(unescape(part).strip().split("\n")) for part in one.parts()]
-    address = {field: part for field, part in zip(ADDRESS, parts, strict=False) if part}
+    address = {}
+    for field, part in zip(ADDRESS, map(unescape, one.parts()), strict=False):
+        lines = [line.strip() for line in part.strip().split("\n")]
+        if text := ("\n" if field in _OF_LINES else ", ").join(filter(None, lines)):
+            address[field] = text
     return not address or draft.entry("addresses", one, address)
 
 

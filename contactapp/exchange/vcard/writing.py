@@ -88,9 +88,9 @@ class _Writer3:
             self.lines.append(f"{name}:{escaped(text)}")
 
     def _entries(self) -> None:
-        for entry, marked in _marked(entries_of(self.fields, "email")):
+        for entry, marked in _marked(entries_of(self.fields, "emails")):
             self.labelled("EMAIL", entry, marked, escaped(entry["value"]))
-        for entry, marked in _marked(entries_of(self.fields, "phone")):
+        for entry, marked in _marked(entries_of(self.fields, "phones")):
             self.labelled("TEL", entry, marked, escaped(entry["value"]))
         for entry, marked in _marked(self.fields.get("addresses") or ()):
             value = ";".join(escaped(entry.get(part) or "") for part in ADDRESS)
