@@ -63,6 +63,7 @@ LEVELS = (
         "contacts",
         "custom_fields",
         "data",
+        "exchange",
         "feeds",
         "jobs",
         "labels",
@@ -149,6 +150,12 @@ MEETINGS = {
     ): "whose birthdays are days as a list of them reads them",
     ("contacts.birthdays", "books.view"): "a list of birthdays is made from a view too",
     ("feeds.schemas", "contacts.schemas"): "a label is a line as theirs are",
+    ("exchange.entries", "contacts.card"): "a file shows a contact's name as the API does",
+    ("exchange.entries", "contacts.entries"): "and tells what is twice in a list as it does",
+    ("exchange.dates", "contacts.card"): "takes the days that it takes",
+    ("exchange.csv.target", "contacts.card"): "has columns for the lines that it has",
+    ("exchange.words", "contacts.folding"): "and compares labels alike",
+    ("exchange.vcard.draft", "contacts.folding"): "and names",
 }
 
 # What a kind of file has no business with (design: a file's name says what it may do).
