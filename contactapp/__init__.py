@@ -27,6 +27,7 @@ from .bounded import Busy, usable_cores
 from .changes import feed
 from .changes.routes import changes
 from .config import Settings, load
+from .contacts.merge_routes import merges
 from .contacts.photo_routes import photos
 from .contacts.routes import contacts
 from .crypto import derive
@@ -98,7 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    kept = (books, contacts, photos, labels, custom_fields, notes, operations)
+    kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
     slices = (*people, *kept, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)

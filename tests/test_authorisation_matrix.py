@@ -84,6 +84,9 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/contacts/duplicates          401       404 200   200 200   404   401
+POST   /api/v1/contacts/duplicates/dismiss  401       404 204   403 204   404   401
+POST   /api/v1/contacts/<id>/merge          401       404 200   403 200   404   401
 GET    /api/v1/contacts/trash               401       404 200   200 200   404   401
 POST   /api/v1/contacts/bulk                401       404 200   403 200   404   401
 POST   /api/v1/contacts/<id>/restore        401       404 200   403 200   404   401
@@ -259,6 +262,10 @@ def body_of(method, rule, person, number):
         return {"operations": [made]} if method == "POST" else None
     if rule.endswith(("/restore", "/undo")):
         return None
+    if rule.endswith("/dismiss"):
+        return {"contact_ids": OTHERS[-2:]} if method == "POST" else None
+    if rule.endswith("/merge"):
+        return {"source_ids": OTHERS[-1:]} if method == "POST" else None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -285,6 +292,7 @@ def body_of_note(method, rule, person, number):
     return {**note, "contact_id": NOTED[-1]} if rule.endswith("v1/notes") else note
 
 
+OTHERS = []  # contacts of Alice's that look like the one of the path
 NOTED = []  # the contacts of Alice's that notes were made about
 
 
@@ -321,6 +329,8 @@ def path_of(method, rule, alice, person):
         made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
         operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
         return f"{rule.replace('<id>', str(operation))}{book}"
+    if rule.endswith(("/merge", "/dismiss")):
+        OTHERS.extend(alice.contact()["id"] for _ in range(2))
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path

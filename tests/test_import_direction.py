@@ -138,6 +138,8 @@ MEETINGS = {
     ("notes.finding", "contacts.search"): "words are looked for alike",
     ("notes.row", "contacts.digits"): "in texts that are folded alike",
     ("notes.row", "contacts.folding"): "by the same folding",
+    ("notes.routes", "contacts.merged"): "a contact's notes are where the contact is",
+    ("contacts.duplicates_page", "books.view"): "and a list of duplicates",
     ("notes.schemas", "contacts.query_fields"): "and are asked for alike",
     ("notes.suggestions", "contacts.digits"): "two ways to write a number are one number",
     ("notes.suggestions", "contacts.entries"): "and a contact has several",

@@ -19,12 +19,17 @@ from .query_fields import (
     FirstDay,
     Moment,
     Number,
+    Score,
     SortKeys,
     Text,
     Texts,
     Words,
 )
 
+# What tells contacts apart that look alike, and what a merge needs.
+DUPLICATE_FIELDS = (
+    *("id", "name", "email", "phone", "company", "birthday", "photo_url", "version", "updated_at"),
+)
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 
 
@@ -113,6 +118,36 @@ class BirthdayQuery(BookQuery, Paging):
         data = super().complete(data, original)
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
+        return data
+
+
+class DuplicatesQuery(BookQuery, Paging):
+    """Which groups, and what of their contacts."""
+
+    min_score = Score(
+        load_default=0.5,
+        metadata={
+            "description": "From which score on; nothing below 0.3 is found.",
+            "minimum": 0,
+            "maximum": 1,
+        },
+    )
+    fields_ = Names(
+        FIELDS,
+        signed=False,
+        data_key="fields",
+        load_default=DUPLICATE_FIELDS,
+        metadata={
+            "description": "Comma list, of each contact.",
+            "default": ",".join(DUPLICATE_FIELDS),
+        },
+    )
+
+    @post_load(pass_original=True)
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Also which list it is."""
+        data = super().complete(data, original)
+        data["listing"] = listing_of(("-score",), {"min_score": data["min_score"]})
         return data
 
 

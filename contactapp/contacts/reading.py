@@ -93,9 +93,14 @@ def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
     return row.version, row.card()
 
 
+def is_live(book: Book, contact_id: int) -> bool:
+    """Whether the book has such a contact, and not in the trash."""
+    return lane().one(_LIVE, (book.id, contact_id)) is not None
+
+
 def require_contact(book: Book, contact_id: int) -> None:
     """Raise NotFound where the book has no such live contact."""
-    if lane().one(_LIVE, (book.id, contact_id)) is None:
+    if not is_live(book, contact_id):
         raise NotFound()
 
 

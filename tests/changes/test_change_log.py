@@ -127,6 +127,8 @@ def test_every_mutating_route_of_a_book_is_swept(app):
     elsewhere = {
         ("PATCH", "/labels/<key:name>"),
         ("DELETE", "/labels/<key:name>"),
+        ("POST", "/contacts/duplicates/dismiss"),
+        ("POST", "/contacts/<id:contact_id>/merge"),
         ("POST", "/contacts/<id:contact_id>/restore"),
         ("POST", "/contacts/bulk"),
         ("PUT", "/contacts/<id:contact_id>/photo"),
