@@ -14,16 +14,8 @@ BIRTHDAYS = "/contacts/birthdays?days=366"
 KEY_VERSIONS = "/data-history/1"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
-    *(
-        "/custom-fields",
-        "/books",
-        "/feeds",
-        "/auth/sessions",
-        "/auth/api-tokens",
-        "/users",
-        "/audit",
-    ),
-    *("/data", KEY_VERSIONS, "/contacts/trash", "/operations"),
+    *("/books", "/feeds", "/auth/sessions", "/auth/api-tokens", "/users", "/audit"),
+    *("/data", KEY_VERSIONS, "/contacts/trash", "/operations", "/custom-fields", "/labels"),
 )
 # The newest first.
 FALLING = (
@@ -38,7 +30,8 @@ def boss(engine, new_app):
     app = new_app(engine)
     person = Person(app, "boss", "admin")
     for number in range(4):
-        person.contact(first_name="Grace", last_name=f"Number {number}", birthday="--12-09")
+        about = {"last_name": f"Number {number}", "labels": [f"No. {number}"]}
+        person.contact(first_name="Grace", birthday="--12-09", **about)
         person.post("/contacts/1/notes", json={"body": f"Number {number}"})
         person.patch("/notes/1", json={"body": f"Change {number}"})
         person.patch("/contacts/1", json={"nickname": f"Change {number}"})
@@ -67,9 +60,14 @@ def throw_away(person):
     assert answer.status_code == 200, answer.text
 
 
+def name_of(item):
+    """What tells an item from all others of its list."""
+    return next(item[name] for name in ("id", "key", "name") if name in item)
+
+
 def ids(answer):
     assert answer.status_code == 200, answer.text
-    return [item.get("id", item.get("key")) for item in answer.json["items"]]
+    return [name_of(item) for item in answer.json["items"]]
 
 
 def orders(items):
@@ -77,7 +75,7 @@ def orders(items):
     found = {}
     for item in items:
         order = (item.get("source"), item.get("book_id"))
-        found.setdefault(order, []).append(item.get("id", item.get("key")))
+        found.setdefault(order, []).append(name_of(item))
     return [own for own in found.values() if len(own) > 1]
 
 
@@ -176,7 +174,8 @@ GROWS = {"/audit": 15}
 
 def grow(boss, path):
     """Something more in this list, and in most others."""
-    boss.contact(first_name="Grace", birthday="--12-09")
+    label = f"No. {boss.get('/labels').json['total']}"
+    boss.contact(first_name="Grace", birthday="--12-09", labels=[label])
     boss.post("/contacts/1/notes", json={"body": "one more"})
     boss.patch("/notes/1", json={"body": f"Change {boss.get('/notes').json['total']}"})
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
