@@ -228,7 +228,8 @@ def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
 
 
 def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
-    """Add one parameter to the data. A field called `custom.` takes all names that begin so."""
+    """Add one parameter to the data. A field called `custom.` takes all names that begin so, one
+    that is `repeatable` a list of values."""
     known = _by_data_key(schema)
     prefix, dot, rest = name.partition(".")
     if dot and prefix + dot in known:
@@ -240,6 +241,9 @@ def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
     else:
         unknown = "A query parameter is not known here."
         raise BadRequest("unknown_parameter", unknown, parameter=_shown(name))
+    if getattr(known.get(name), "repeatable", False):
+        place.setdefault(key, []).append(value)
+        return
     if key in place:
         problem = f"{_shown(name)} came more than once."
         raise BadRequest("repeated_parameter", problem, parameter=_shown(name))

@@ -31,6 +31,11 @@ _WITH_ID = (404,)
 _WITH_VERSION = (412,)
 _WITH_KEY = (400, 409, 422)
 _WITH_SINCE = (410,)
+_WITH_CONTACT = (409,)
+_MERGED = {
+    "description": "The contact became a part of another one, of which Location is the same.",
+    "headers": {"Location": {"schema": {"type": "string"}}},
+}
 _REPLAYED = {
     "description": "`true` where this is the stored answer to an earlier request with this key.",
     "schema": {"type": "string", "enum": ["true"]},
@@ -143,6 +148,8 @@ def _document(contract: Contract) -> dict[str, Any]:
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if method == "get" and "{contact_id}" in path:
+                    operation["responses"]["308"] = _MERGED
                 if _takes(operation, "header", "If-Match"):
                     operation["responses"]["412"] = mismatch
                 if _takes(operation, "header", "Idempotency-Key"):
@@ -170,6 +177,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
+    if "{contact_id}" in path:
+        found.update(_WITH_CONTACT)
     if _takes(operation, "query", "since"):
         found.update(_WITH_SINCE)
     if _takes(operation, "header", "If-Match"):

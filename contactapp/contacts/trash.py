@@ -19,8 +19,8 @@ from .stored import Stored, Versions, opened, require_version
 _LISTING = "trash"
 _AFTER_ALL = 2**62
 _LISTED = Sql(
-    f"SELECT {', '.join(Meta._fields)}, deleted_at, sealed FROM contact "  # noqa: S608
-    "WHERE book_id = ? AND deleted_at IS NOT NULL AND (deleted_at, id) < (?, ?) "
+    f"SELECT {', '.join(Meta._fields)}, merged_into, deleted_at, sealed "  # noqa: S608
+    "FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL AND (deleted_at, id) < (?, ?) "
     "ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?"
 )
 _COUNT = Sql("SELECT count(*) FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL")
@@ -58,11 +58,11 @@ def list_trash(actor: Actor, query: dict[str, Any]) -> paging.Page:
 
 
 def _shown(book: Book, row: tuple[Any, ...]) -> dict[str, Any]:
-    *columns, deleted_at, sealed = row
+    *columns, merged_into, deleted_at, sealed = row
     meta = Meta(*columns)
     card = opened(keyring().cipher(book.key_id), book.id, meta.uid, sealed)
     gone = {"deleted_at": rfc3339(deleted_at), "deleted_by": meta.updated_by}
-    return {**as_object(meta, card), **gone}
+    return {**as_object(meta, card), **gone, "merged_into": merged_into}
 
 
 @write_transaction
