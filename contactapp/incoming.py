@@ -143,9 +143,19 @@ def read_file(limit: int) -> bytes:
             file.close()
 
 
-def _raw_body() -> bytes:
+def read_ahead(times: int) -> bytes:
+    """The request's body, which its view can read once more; it may have `times` the size of
+    others. Raises 413."""
+    limit = request.max_content_length
+    request.max_content_length = times * (limit or 0)
+    raw = _raw_body(cache=True)
+    request.max_content_length = limit
+    return raw
+
+
+def _raw_body(*, cache: bool = False) -> bytes:
     try:
-        raw = request.get_data(cache=False)
+        raw = request.get_data(cache=cache)
     except RequestEntityTooLarge:
         raise TooLarge() from None
     # A body that does not say its length is cut off at the limit without an error.
@@ -221,7 +231,8 @@ def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
 
 
 def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
-    """Add one parameter to the data. A field called `custom.` takes all names that begin so."""
+    """Add one parameter to the data. A field called `custom.` takes all names that begin so, one
+    that is `repeatable` a list of values."""
     known = _by_data_key(schema)
     prefix, dot, rest = name.partition(".")
     if dot and prefix + dot in known:
@@ -233,6 +244,9 @@ def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
     else:
         unknown = "A query parameter is not known here."
         raise BadRequest("unknown_parameter", unknown, parameter=_shown(name))
+    if getattr(known.get(name), "repeatable", False):
+        place.setdefault(key, []).append(value)
+        return
     if key in place:
         problem = f"{_shown(name)} came more than once."
         raise BadRequest("repeated_parameter", problem, parameter=_shown(name))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from . import ready_app
+from . import idempotency, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
@@ -40,6 +40,7 @@ def _purge(_job: Job) -> Effect:
         jobs_service.purge()
         links.purge()
         places.purge()
+        idempotency.purge()
 
     return effect
 

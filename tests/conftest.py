@@ -7,6 +7,7 @@ CONTACTAPP_TEST_POSTGRES_URL names. With CONTACTAPP_TEST_REQUIRE_ALL=1 a skipped
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -19,10 +20,12 @@ from contactapp.bounded import usable_cores
 from contactapp.config import load
 from contactapp.database import database
 from contactapp.keyring import check_purpose_keys, create_purpose_keys
+from tests.support import owners
 from tests.support.browser import start_chromium
 from tests.support.cast import Cast
 from tests.support.contract import ContractClient
 from tests.support.databases import Databases, new_folder, start_postgres
+from tests.support.owners import when_its_owner_ends
 from tests.support.server import Server
 
 POSTGRES = "CONTACTAPP_TEST_POSTGRES_URL"
@@ -50,6 +53,7 @@ def pytest_configure(config):
     """What has to be before the workers of a parallel run are started: one PostgreSQL for all."""
     # A run starts hundreds of processes; each would compile the whole program for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    config.pluginmanager.register(owners)  # a conftest's own hooks are not told of session fixtures
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     folder = os.environ[FOLDER] = new_folder()
@@ -59,6 +63,12 @@ def pytest_configure(config):
         os.environ[POSTGRES] = server.get_uri()
         os.environ[OURS] = "1"
     config.stash[_STARTED] = (server, folder)
+
+
+def pytest_collection_finish(session):
+    """Thousands of tests and all modules stay to the end; the collector need not look again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config):
@@ -115,7 +125,7 @@ def new_app(databases, tmp_path_factory):
 
     A `database` of another application may be given; then it shares its instance folder too.
     """
-    instances, made = {}, []
+    instances = {}
 
     def make(engine, database=None, **settings):
         url = database or databases.migrated(engine)
@@ -123,21 +133,23 @@ def new_app(databases, tmp_path_factory):
         given = {**FAST, "DATABASE_URL": url, "INSTANCE_PATH": str(instance), **settings}
         app = create_app(load(given, environ={}))
         app.test_client_class = ContractClient
+        when_its_owner_ends(lambda: _put_away(app))
         if database:
             startup.upgrade(app)
         else:
             with app.app_context():
                 create_purpose_keys()
                 check_purpose_keys()
-        made.append(app)
         return app
 
-    yield make
-    for app in made:
-        with app.app_context():
-            database().engine.dispose()
-            database().lane.close_all()
-        app.extensions["contactapp.quota"].store.close()
+    return make
+
+
+def _put_away(app):
+    with app.app_context():
+        database().engine.dispose()
+        database().lane.close_all()
+    app.extensions["contactapp.quota"].store.close()
 
 
 @pytest.fixture(scope="session")
@@ -178,12 +190,11 @@ def new_server(databases, tmp_path_factory):
         given = {**FAST, "DATABASE_URL": database or databases.migrated(engine), **settings}
         server = Server(instance or tmp_path_factory.mktemp("server"), given)
         servers.append(server)
+        when_its_owner_ends(server.end)
         server.start()
         return server
 
     yield start
-    for server in servers:
-        server.end()
     for server in servers:
         server.stop()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from .. import clock
+from .. import clock, idempotency
 from ..actor import Actor
 from ..audit import checkpoints, retention
 from ..audit import service as audit
@@ -55,7 +55,7 @@ _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
         *("session", "api_token", "link", "known_place", "feed", "job"),
-        *("book_member", "data_entry", "second_factor", "recovery_code"),
+        *("book_member", "data_entry", "second_factor", "recovery_code", "idempotent_answer"),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -90,6 +90,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     api_tokens.forget(owner.user_id)
     second_factor.forget(owner.user_id)
     feeds.forget(owner.user_id)
+    idempotency.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
         lane().run(_DESTROY_KEY, (b"", key_id))

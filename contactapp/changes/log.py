@@ -151,13 +151,18 @@ class ChangeLog:
     def state_at(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any]:
         """The fields that an object of this book had at a version. Raises InvalidFields where it
         had no such version, lay in the trash, or the version is no longer kept."""
+        state = self.kept_state(entity, entity_id, version)
+        if state is None:
+            problem = f"There is no version {version} to go back to, or it is no longer kept."
+            raise InvalidFields.one("/version", "unknown_version", problem)
+        return state
+
+    def kept_state(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any] | None:
+        """The same; None where it cannot be told."""
         stream_id = self._book.stream_id
         row = lane().one(_STATE_AT, (stream_id, stream_id, entity, entity_id, version))
         texts = opened(self.cipher, stream_id, *row) if row else None
-        if texts is None or texts["after"] is None:
-            problem = f"There is no version {version} to go back to, or it is no longer kept."
-            raise InvalidFields.one("/version", "unknown_version", problem)
-        return texts["after"]
+        return texts and texts["after"]
 
 
 def opened(
@@ -185,7 +190,7 @@ def changed_fields(before: dict[str, Any] | None, after: dict[str, Any] | None) 
     return sorted(
         name
         for name in before.keys() | after.keys()
-        if _text(before.get(name)) != _text(after.get(name))
+        if (old := before.get(name)) is not (new := after.get(name)) and _text(old) != _text(new)
     )
 
 

@@ -23,6 +23,7 @@ from ..shapes import BookQuery, DryRun
 from ..users.service import today_of
 from . import bulk, service, trash
 from .bulk_schemas import ContactBulk, ContactBulkAnswer
+from .merged import leading_on
 from .queries import BirthdayQuery, DeleteQuery, ListQuery, SearchQuery, TrashQuery
 from .schemas import (
     BirthdayPage,
@@ -35,7 +36,11 @@ from .schemas import (
 )
 
 contacts = Blueprint(
-    "contacts", __name__, description="The contacts of an address book", area="contacts"
+    "contacts",
+    __name__,
+    description="The contacts of an address book",
+    area="contacts",
+    around=leading_on,
 )
 
 

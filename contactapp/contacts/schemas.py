@@ -187,7 +187,9 @@ class ContactPage(PageShape):
 
 
 class FoundContact(Contact):
-    """A contact that was searched for: `matched_in` names the fields that have the words."""
+    """A contact that was searched for: `matched_in` names the fields that have the words. `email`
+    and `phone` are any of the contact's, `custom_fields.floor` is one custom field, `notes` are its
+    notes."""
 
     matched_in = fields.List(fields.String(), required=True)
 
@@ -213,10 +215,12 @@ class BirthdayPage(PageShape):
 
 
 class TrashedContact(Contact):
-    """A contact in the trash: when it was deleted, and by whom."""
+    """A contact in the trash: when it was deleted, and by whom; `merged_into`: the contact that it
+    became a part of, null where it was just deleted."""
 
     deleted_at = fields.DateTime(required=True)
     deleted_by = fields.Integer(required=True)
+    merged_into = fields.Integer(required=True, allow_none=True)
 
 
 class TrashPage(PageShape):

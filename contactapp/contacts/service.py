@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..actor import Actor, Book
@@ -14,12 +14,18 @@ from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
+from .across import (
+    change_all,
+    count_custom_fields,
+    count_labels,
+    with_custom_field,
+    with_label,
+)
 from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
-    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -28,7 +34,7 @@ from .reading import (
     require_contact,
 )
 from .setting_back import Past, set_back
-from .stored import Stored, Versions, expect, opened, sealed_card, text_of
+from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
@@ -88,9 +94,12 @@ def _replace(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole({**hidden(found.card), **fields}, found.card, definitions(log.book))
-    return _store(log, actor, book, found, card)
+
+    def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
+        return whole({**hidden(card), **fields}, card, definitions(log.book)), None
+
+    found = _find(log, book, contact_id, versions, put)
+    return _store(log, actor, book, found, put(found.card)[0])
 
 
 def patch_contact(
@@ -112,9 +121,13 @@ def edit_contact(
 @write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole(merged(found.card, edit(found.card)), found.card, definitions(log.book))
-    return _store(log, actor, book, found, card)
+
+    def patched(card: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        patch = edit(card)
+        return whole(merged(card, patch), card, definitions(log.book)), patch.keys()
+
+    found = _find(log, book, contact_id, versions, patched)
+    return _store(log, actor, book, found, patched(found.card)[0])
 
 
 @write_transaction
@@ -161,14 +174,22 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     return Stored(meta, card)
 
 
-def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
-    """A live contact of this book under the stream's lock, at one of the expected versions."""
+def _find(
+    log: ChangeLog,
+    book: Book,
+    contact_id: int,
+    versions: Versions,
+    edit: Attempt | None = None,
+) -> Stored:
+    """A live contact of this book under the stream's lock, at one of the expected versions; `edit`
+    is what is to be done to it."""
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
-    expect(meta, versions)
-    return Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
+    found = Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
+    require_version(log, found, versions, edit)
+    return found
 
 
 def refitted(
@@ -192,8 +213,10 @@ __all__ = [
     "Past",
     "Stored",
     "Versions",
+    "change_all",
     "contact_history",
     "count_custom_fields",
+    "count_labels",
     "create_contact",
     "edit_contact",
     "erase_photos",
@@ -210,4 +233,6 @@ __all__ = [
     "revert_contact",
     "set_back",
     "trash_contact",
+    "with_custom_field",
+    "with_label",
 ]

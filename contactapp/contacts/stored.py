@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import orjson
 
+from ..changes.conflicts import Present, stale
+from ..changes.service import ChangeLog
 from ..crypto import Cipher
 from ..errors import PreconditionFailed
-from .card import Meta, as_object, comparable
+from .card import HIDDEN, Meta, as_object, comparable, told
 
 Versions = tuple[int, ...] | None
+# What a write makes of a card, and which of its fields were sent; None for all.
+Attempt = Callable[[dict[str, Any]], tuple[dict[str, Any], Collection[str] | None]]
 
 
 class Stored(NamedTuple):
@@ -50,3 +55,20 @@ def expect(meta: Meta, versions: Versions) -> None:
             detail=f"The contact is at version {meta.version} now; read it and try again.",
             current_version=meta.version,
         )
+
+
+def require_version(
+    log: ChangeLog, found: Stored, versions: Versions, edit: Attempt | None = None
+) -> None:
+    """The same; whoever expects another version is told what others have changed, and what `edit`
+    would have."""
+    if versions is None or found.meta.version in versions:
+        return
+
+    def mine() -> tuple[dict[str, Any], Collection[str] | None]:
+        card, sent = edit(found.card) if edit else (found.card, ())
+        return told(card), sent
+
+    meta = found.meta
+    present = (meta.id, meta.version, meta.updated_by, meta.updated_at, told(found.card))
+    raise stale(log, "contact", Present(*present), versions, mine, HIDDEN)

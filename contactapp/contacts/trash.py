@@ -14,18 +14,19 @@ from ..keyring import keyring
 from ..users.service import release_contacts
 from .card import Meta, as_object
 from .many import Many
-from .stored import Stored, Versions, expect, opened
+from .stored import Stored, Versions, opened, require_version
 
 _LISTING = "trash"
 _AFTER_ALL = 2**62
 _LISTED = Sql(
-    f"SELECT {', '.join(Meta._fields)}, deleted_at, sealed FROM contact "  # noqa: S608
-    "WHERE book_id = ? AND deleted_at IS NOT NULL AND (deleted_at, id) < (?, ?) "
+    f"SELECT {', '.join(Meta._fields)}, merged_into, deleted_at, sealed "  # noqa: S608
+    "FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL AND (deleted_at, id) < (?, ?) "
     "ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?"
 )
 _COUNT = Sql("SELECT count(*) FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL")
 _FIND = Sql(
-    f"SELECT {', '.join(Meta._fields)}, deleted_at FROM contact WHERE book_id = ? AND id = ?"  # noqa: S608
+    f"SELECT {', '.join(Meta._fields)}, deleted_at, sealed FROM contact "  # noqa: S608
+    "WHERE book_id = ? AND id = ?"
 )
 _NOTES = Sql("SELECT id, version FROM note WHERE contact_id = ? ORDER BY id")
 # Emptied and not deleted: the chain covers the hash of what was sealed.
@@ -57,11 +58,11 @@ def list_trash(actor: Actor, query: dict[str, Any]) -> paging.Page:
 
 
 def _shown(book: Book, row: tuple[Any, ...]) -> dict[str, Any]:
-    *columns, deleted_at, sealed = row
+    *columns, merged_into, deleted_at, sealed = row
     meta = Meta(*columns)
     card = opened(keyring().cipher(book.key_id), book.id, meta.uid, sealed)
     gone = {"deleted_at": rfc3339(deleted_at), "deleted_by": meta.updated_by}
-    return {**as_object(meta, card), **gone}
+    return {**as_object(meta, card), **gone, "merged_into": merged_into}
 
 
 @write_transaction
@@ -73,7 +74,7 @@ def restore_contact(actor: Actor, book: Book, contact_id: int, versions: Version
     held = many.get(contact_id)
     if held is None:
         raise NotFound()
-    expect(held.meta, versions)
+    require_version(log, held.stored, versions)
     if held.deleted_at is not None:
         many.restore(held)
         many.write()
@@ -87,8 +88,11 @@ def delete_permanently(actor: Actor, book: Book, contact_id: int, versions: Vers
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
-    meta, deleted_at = Meta(*row[:-1]), row[-1]
-    expect(meta, versions)
+    *columns, deleted_at, sealed = row
+    meta = Meta(*columns)
+    if versions is not None:
+        card = opened(log.cipher, book.id, meta.uid, sealed)
+        require_version(log, Stored(meta, card), versions)
     erase(log, book, contact_id, meta.version)
     if deleted_at is None:
         release_contacts(book.owner_id, 1)

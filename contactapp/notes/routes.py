@@ -18,6 +18,7 @@ from ..answers import (
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
+from ..contacts.merged import leading_on
 from ..contacts.schemas import Contact
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, versioned
@@ -37,7 +38,13 @@ from .schemas import (
     Suggestions,
 )
 
-notes = Blueprint("notes", __name__, description="Notes about contacts", area="contacts")
+notes = Blueprint(
+    "notes",
+    __name__,
+    description="Notes about contacts",
+    area="contacts",
+    around=leading_on,
+)
 
 
 @notes.route("/notes")

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..contacts.queries import Words
+from ..contacts.query_fields import Words
 from ..incoming import MAX_ID, Problem
 from ..shapes import BookQuery, Failure, Flag, Id, Names, PageShape, Paging, PlainInteger
 from .aliases import ALIASES, AliasConflict, resolved

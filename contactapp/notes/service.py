@@ -11,7 +11,7 @@ from ..database import write_transaction
 from .reading import export_notes, get_note, list_notes, note_history
 from .setting_back import missing_contacts, set_back
 from .stored import Stored
-from .writing import change, create, delete, find
+from .writing import change, create, delete, find, move_notes
 
 
 @write_transaction
@@ -32,7 +32,7 @@ def change_note(
     """Give a note another text (`body`), or another contact (`contact_id`). Raises NotFound, also
     for a contact that is not there, and PreconditionFailed."""
     log = ChangeLog(actor, book)
-    found = find(log, book, note_id, versions, contact_id)
+    found = find(log, book, note_id, versions, contact_id, fields)
     return change(log, actor, book, found, fields)
 
 
@@ -65,6 +65,7 @@ __all__ = [
     "get_note",
     "list_notes",
     "missing_contacts",
+    "move_notes",
     "note_history",
     "revert_note",
     "set_back",

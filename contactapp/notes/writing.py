@@ -6,19 +6,22 @@ A new text is read by a job, queued in the same transaction: see `processing`.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from ..actor import Actor, Book
+from ..changes.conflicts import Present, stale
 from ..changes.service import ChangeLog
 from ..contacts.service import Versions, require_contact
 from ..database import Sql, lane
-from ..errors import FieldError, NotFound, PreconditionFailed
+from ..errors import FieldError, NotFound
 from ..jobs.service import enqueue
 from .note import Meta
-from .stored import FIND, Stored, place, sealed
+from .stored import FIND, LIVE, Stored, place, sealed
 
 JOB = "note.process"
 
+_ABOUT = Sql(f"{LIVE} AND n.contact_id = ? ORDER BY n.id")
 _STORE = Sql(
     "UPDATE note SET contact_id = ?, version = ?, status = ?, sealed = ?, found = ?, "
     "updated_at = ?, updated_by = ?, deleted_at = NULL WHERE book_id = ? AND id = ?"
@@ -110,6 +113,16 @@ def store(
     return stored
 
 
+def move_notes(
+    log: ChangeLog, actor: Actor, book: Book, from_ids: Iterable[int], contact_id: int
+) -> None:
+    """Make all notes about some contacts notes about another one."""
+    for from_id in from_ids:
+        for row in lane().all(_ABOUT, (book.id, from_id)):
+            found = Stored.of(row, log.cipher)
+            store(log, actor, book, found, found.body, contact_id)
+
+
 def delete(log: ChangeLog, actor: Actor, book: Book, found: Stored) -> None:
     """Delete a note."""
     version = found.meta.version + 1
@@ -119,16 +132,22 @@ def delete(log: ChangeLog, actor: Actor, book: Book, found: Stored) -> None:
 
 
 def find(
-    log: ChangeLog, book: Book, note_id: int, versions: Versions, contact_id: int | None = None
+    log: ChangeLog,
+    book: Book,
+    note_id: int,
+    versions: Versions,
+    contact_id: int | None = None,
+    sent: dict[str, Any] | None = None,
 ) -> Stored:
-    """A live note of this book under the stream's lock, at one of the expected versions."""
+    """A live note of this book under the stream's lock, at one of the expected versions; who
+    expects another is told what others have changed, and what `sent` would have."""
     row = lane().one(FIND, (book.id, note_id))
     found = None if row is None else Stored.of(row, log.cipher)
     if found is None or contact_id not in {None, found.meta.contact_id}:
         raise NotFound()
-    if versions is not None and found.meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The note is at version {found.meta.version} now; read it and try again.",
-            current_version=found.meta.version,
-        )
+    meta, fields = found.meta, found.told()
+    if versions is not None and meta.version not in versions:
+        present = Present(meta.id, meta.version, meta.updated_by, meta.updated_at, fields)
+        mine = {**fields, **(sent or {})}
+        raise stale(log, "note", present, versions, lambda: (mine, sent or ()))
     return found

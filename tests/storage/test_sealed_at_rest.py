@@ -93,9 +93,11 @@ class Traffic:
 
     def _write_contacts(self):
         ids = []
-        for _ in range(4):
-            answer = self.ask("POST", "/contacts", json=card())
+        for number in range(4):
+            key = {"Idempotency-Key": f"{mark('idempotency')} {number}"}
+            answer = self.ask("POST", "/contacts", json=card(), headers=key)
             assert answer.status_code == 201, answer.text
+            self.answers.append(self.ask("POST", "/contacts", json=card(), headers=key).text)
             ids.append(answer.json()["id"])
         assert self.ask("PUT", f"/contacts/{ids[0]}", json={"first_name": mark("put")}).ok
         assert self.ask("PATCH", f"/contacts/{ids[1]}", json={"nickname": mark("patched")}).ok

@@ -1,4 +1,4 @@
-"""Processes that begin with the program imported: forked from one that does nothing else.
+"""Processes that begin with the program imported and its document made, forked from one that waits.
 
 Each is a process of its own, in a folder, an environment and a session of its own, and runs what
 `python -m …` or `python -c …` would; only the second of a processor that importing takes is saved,
@@ -160,6 +160,7 @@ def main(descriptor):
     """Fork for every request, until nobody can make any."""
     for name in PRELOADED:
         importlib.import_module(name)
+    importlib.import_module("tests.support.first_application").make()
     requests = socket.socket(fileno=descriptor)
     while True:
         message, descriptors, _, _ = socket.recv_fds(requests, _MOST, 4)
