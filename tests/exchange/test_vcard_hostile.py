@@ -86,6 +86,7 @@ def test_a_charset_that_is_no_encoding_of_text_is_a_problem(charset):
     ("line", "at"),
     [
         (b"FN:a\0b", 3),
+        (b"X-KEPT:a\0b", 3),
         (b"NOTE;ENCODING=QUOTED-PRINTABLE:=00", 3),
         ("FN:\ud800".encode("utf-8", "surrogatepass"), 3),
         (b"TEL:1\nFN:\x81\x8d", 4),
