@@ -27,8 +27,11 @@ from .bounded import Busy, usable_cores
 from .changes import feed
 from .changes.routes import changes
 from .config import Settings, load
+from .contacts.merge_routes import merges
+from .contacts.photo_routes import photos
 from .contacts.routes import contacts
 from .crypto import derive
+from .custom_fields.routes import custom_fields
 from .data import service as data_service
 from .data.routes import data
 from .database import database, init_database
@@ -36,15 +39,17 @@ from .envelope import Envelope
 from .extensions import limiter
 from .feeds.routes import feeds
 from .keyring import Keyring
+from .labels.routes import labels
 from .limits import Penalty, Quota, init_limiter, open_store
 from .notes.routes import notes
+from .operations.routes import operations
 from .pages.account import account
 from .pages.media import media
 from .pages.routes import pages
+from .pictures import service as pictures_service
 from .probes import probes
 from .request_log import RequestLog
 from .session import NoSession
-from .users import avatars
 from .users.routes import users
 
 
@@ -84,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     books_service.init_app(app, settings)
     feed.init_app(app, settings)
     data_service.init_app(app)
-    app.extensions["contactapp.pictures"] = avatars.new_places(settings)
+    pictures_service.init_app(app, settings)
     mail.init_app(app, settings)
     init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
@@ -94,7 +99,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    slices = (*people, books, contacts, notes, feeds, data, changes, audit)
+    kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
+    slices = (*people, *kept, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -10,7 +10,8 @@ class Book(NamedTuple):
 
     `role` is `owner`, `editor` or `viewer`; (`seq`, `head`) names the state of the change log.
     A user's key-value data is the book with id 0 of its owner, sealed with their own key; it has
-    `items` entries, whose values have `size` bytes.
+    `items` entries, whose values have `size` bytes. The `items` of an address book are the
+    definitions of its custom fields.
     """
 
     id: int

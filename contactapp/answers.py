@@ -78,6 +78,12 @@ def own_path(asked: Request) -> str:
     return quote(asked.script_root) + quote(asked.path, safe="/:@")
 
 
+def in_path(key: str) -> str:
+    """A key as an address can say it. Most clients take dots alone away before they send them, and
+    browsers these too (WHATWG URL), but any may be told to send an address as it is."""
+    return "%2E" * len(key) if key in {".", ".."} else quote(key, safe="")
+
+
 def version_tag(version: int, body: bytes = b"") -> str:
     """The strong ETag of an object: its version and the build that renders it. Where the body
     also shows what has no version, such as a count, it must be given."""
@@ -96,10 +102,12 @@ def list_tag(*parts: bytes) -> str:
 
 class Precondition(NamedTuple):
     """What must hold of an object for a write that may also make it: that it is at one of these
-    versions, and that it is there or is not; None for either where it does not matter."""
+    versions, and that it is there or is not; None for either where it does not matter. `refused`:
+    the versions that it must not be at."""
 
     versions: tuple[int, ...] | None = None
     exists: bool | None = None
+    refused: tuple[int, ...] = ()
 
     def check(self, version: int | None) -> None:
         """Raise PreconditionFailed where it does not hold of an object at this version; None where
@@ -113,26 +121,33 @@ class Precondition(NamedTuple):
         elif self.versions is not None and version not in self.versions:
             detail = f"It is at version {version} now; read it and try again."
             raise PreconditionFailed(detail=detail, current_version=version)
+        elif version in self.refused:
+            detail = f"If-None-Match names version {version}, at which it is."
+            raise PreconditionFailed(detail=detail, current_version=version)
 
 
 def precondition() -> Precondition:
-    """If-Match and `If-None-Match: *` of a request that may create what its address names."""
-    create_only = request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*"
+    """If-Match and If-None-Match of a request that may create what its address names. A tag means
+    its version, here too; If-None-Match takes weak ones (RFC 9110 §13.1.2)."""
+    refused = request.environ.get("HTTP_IF_NONE_MATCH", "").strip()
+    create_only = refused == "*"
     if request.environ.get("HTTP_IF_MATCH") is None:
-        return Precondition(None, False if create_only else None)
+        exists = False if create_only else None
+        return Precondition(None, exists, _versions(_WEAK.sub("", refused)))
     if create_only:
         raise PreconditionFailed(detail="If-Match and If-None-Match: * cannot both hold.")
-    return Precondition(_accepted_versions(), True)
+    return Precondition(_accepted_versions(), True, _versions(_WEAK.sub("", refused)))
 
 
 def expected_version() -> tuple[int, ...] | None:
     """The versions If-Match accepts; None where it is absent or `*`. Only the version counts, so
     that an upgrade does not refuse edits. Weak and foreign tags never match (RFC 9110 §13.1.1).
 
-    For what must be there already, so `If-None-Match: *`, create only, can never hold.
+    For what must be there already, so `If-None-Match: *`, create only, accepts no version; and what
+    is not there is 404 as ever.
     """
     if request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*":
-        raise PreconditionFailed(detail="If-None-Match: * asks to create, which this does not.")
+        return ()
     return _accepted_versions()
 
 
@@ -140,6 +155,10 @@ def _accepted_versions() -> tuple[int, ...] | None:
     header = request.environ.get("HTTP_IF_MATCH")
     if header is None or header.strip() == "*":
         return None
+    return _versions(header)
+
+
+def _versions(header: str) -> tuple[int, ...]:
     tags = (_VERSION_TAG.fullmatch(tag.strip()) for tag in header.split(","))
     return tuple(int(tag[1]) for tag in tags if tag)
 

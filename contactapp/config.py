@@ -93,6 +93,8 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     leap_day_birthdays: str
     change_retention_days: int
+    trash_days: int
+    trash_limit: int
     compat: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int

@@ -6,10 +6,11 @@ SQLite, READ COMMITTED on PostgreSQL. SQLAlchemy describes the tables and migrat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import BigInteger, Engine, Integer, make_url
@@ -17,9 +18,11 @@ from sqlalchemy import BigInteger, Engine, Integer, make_url
 from . import engine as engines
 from .engine import ConstraintViolated
 from .extensions import db
+from .held import Held
 from .lane import Lane
-from .sql import Sql
-from .writer import PostgresWriter, SqliteWriter, Writer
+from .postgres_writer import PostgresWriter
+from .sql import Sql, insert_into
+from .writer import SqliteWriter, Writer
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import DeclarativeBase as Model
@@ -32,6 +35,9 @@ R = TypeVar("R")
 # What is to be done after the running write. A context variable, because on SQLite another thread
 # may run the write, in a copy of its context.
 _afterwards: ContextVar[list[Callable[[], object]]] = ContextVar("afterwards")
+_held: ContextVar[Held | None] = ContextVar("held", default=None)
+
+_ROWS = 32  # of an INSERT: more are hardly faster, and SQLite once took 999 parameters and no more
 
 # SQLite gives AUTOINCREMENT only to a column declared INTEGER, which holds 64 bits there.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -76,6 +82,20 @@ def lane() -> Lane:
     return database().lane
 
 
+def insert_all(table: str, rows: Sequence[Mapping[str, Any]], returning: str = "") -> list[Any]:
+    """Insert rows with the same columns in the running write transaction, many by a statement; what
+    each statement returns of them, in no certain order. Raises ConstraintViolated."""
+    found, start = [], 0
+    while start < len(rows):
+        # A power of two, so that any number of rows needs few different statements.
+        count = min(_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+        some = rows[start : start + count]
+        sql = insert_into(table, tuple(some[0]), returning, count)
+        found += lane().change(sql, [value for row in some for value in row.values()])
+        start += count
+    return found
+
+
 def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
     """Run a service function as one transaction: commit when it returns, roll back when it raises.
 
@@ -86,8 +106,8 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        own = database()
-        if own.lane.in_transaction:
+        own, held = database(), _held.get()
+        if own.lane.in_transaction and (held is None or held.inside):
             raise RuntimeError(f"{function.__name__} would commit inside another transaction")
         calls: list[Callable[[], object]] = []
 
@@ -97,14 +117,32 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
 
         before = _afterwards.set(calls)
         try:
-            result = own.writer.write(call)
+            result = (held or own.writer).write(call)
         finally:
             _afterwards.reset(before)
+        if held is not None:
+            held.afterwards += calls
+            return result
         for afterwards in calls:
             afterwards()
         return result
 
     return run
+
+
+@contextmanager
+def held_open(first: Callable[[], object]) -> Iterator[Held]:
+    """Within it the write transactions of this request are one, which begins with `first` at the
+    first of them. What is not settled at the end is undone.
+
+    Other writers may have to wait for all that is done in it after a write."""
+    held = Held(database().writer, lane(), first)
+    before = _held.set(held)
+    try:
+        yield held
+    finally:
+        _held.reset(before)
+        held.drop()
 
 
 def after_commit(call: Callable[[], object]) -> None:
@@ -120,12 +158,15 @@ __all__ = [
     "BigId",
     "ConstraintViolated",
     "Database",
+    "Held",
     "Lane",
     "Model",
     "Sql",
     "after_commit",
     "database",
+    "held_open",
     "init_database",
+    "insert_all",
     "lane",
     "write_transaction",
 ]

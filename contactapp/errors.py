@@ -44,6 +44,7 @@ CODES: dict[str, Code] = {
     "cursor_mismatch": Code(400, "Cursor mismatch", "The cursor belongs to another list, filter or sort."),
     "invalid_link": Code(400, "Invalid link", "The link or code is wrong, spent, too old, or replaced by a newer one."),
     "bad_request": Code(400, "Bad request", "The request line, a header or the query string cannot be read."),
+    "invalid_idempotency_key": Code(400, "Invalid idempotency key", "Idempotency-Key has 1 to 255 printable ASCII characters, in quotes or not."),
     "unknown_host": Code(400, "Unknown host", "This server is not called what the Host header says; an operator can add the name to CONTACTAPP_ALLOWED_HOSTS."),
     "not_authenticated": Code(401, "Not authenticated", "The route needs a bearer token."),
     "invalid_token": Code(401, "Invalid token", "The token is not valid, has expired, or its session has ended."),
@@ -59,7 +60,9 @@ CODES: dict[str, Code] = {
     "read_only_book": Code(403, "Read-only book", "The account may read this address book but not change it."),
     "contact_limit_reached": Code(403, "Contact limit reached", "The owner's limit of contacts is used up."),
     "data_quota_exceeded": Code(403, "Data quota exceeded", "The account's quota of key-value data, entries or bytes, is used up; what says which."),
+    "custom_field_limit_reached": Code(403, "Custom field limit reached", "The address book has as many custom fields with a definition as it may have; delete one first."),
     "second_factor_required": Code(403, "Second factor required", "Admins need a second factor here: turn on one-time codes at /auth/totp first."),
+    "dismissal_limit_reached": Code(403, "Too many dismissed", "The address book keeps no more pairs that were told apart; `limit` says how many."),
     "feed_limit_reached": Code(403, "Feed limit reached", "The account's limit of calendar feeds is used up; delete one first."),
     "not_found": Code(404, "Not found", "There is nothing here, or it belongs to somebody else."),
     "key_not_found": Code(404, "Key not found", "There is no such key in the account's data."),
@@ -67,10 +70,16 @@ CODES: dict[str, Code] = {
     "conflict": Code(409, "Conflict", "The request does not go with the present state."),
     "email_taken": Code(409, "E-mail taken", "An account with this e-mail address exists already."),
     "username_taken": Code(409, "User name taken", "An account with this user name exists already."),
+    "key_exists": Code(409, "Key exists", "There is an entry of data, or a custom field, with this key already."),
     "totp_active": Code(409, "Codes are on already", "Signing in asks for one-time codes already; turn them off first."),
     "totp_not_begun": Code(409, "Nothing to confirm", "No secret was made for an authenticator; POST /auth/totp makes one."),
-    "key_exists": Code(409, "Key exists", "There is an entry with this key already; PUT replaces it."),
+    "key_in_use": Code(409, "Key in use", "Contacts have values under the new key already; `contacts` says which, up to a hundred, and `contacts_count` how many. Nothing was changed."),
+    "not_convertible": Code(409, "Not convertible", "Contacts have values that are not of the new type; `contacts` says which, up to a hundred, and `contacts_count` how many. Nothing was changed."),
     "not_a_number": Code(409, "Not a number", "Only a value that is a whole number can be incremented."),
+    "merged": Code(409, "Merged", "The contact became a part of another one; `merged_into` is that one's id."),
+    "edited_since": Code(409, "Edited since", "Something that the operation changed was changed again; `edited` says what, by whom and when. Nothing was undone."),
+    "cannot_undo": Code(409, "Cannot be undone", "The operation was undone already, or what it changed is no longer kept."),
+    "idempotency_in_progress": Code(409, "Idempotency key in use", "The first request with this Idempotency-Key is still at work; send it again after Retry-After seconds."),
     "last_admin": Code(409, "Last admin", "Somebody must be able to look after the accounts: make another admin first."),
     "cursor_expired": Code(410, "Cursor expired", "The changes after this cursor are no longer kept, or it is from before a backup was restored; read everything anew and begin without one."),
     "version_mismatch": Code(412, "Version mismatch", "If-Match names another version than the present one."),
@@ -78,6 +87,8 @@ CODES: dict[str, Code] = {
     "uri_too_long": Code(414, "Address too long", "The address, with its query, is over the limit."),
     "unsupported_media_type": Code(415, "Unsupported media type", "The route does not take this content type."),
     "invalid_fields": Code(422, "Invalid fields", "One or more fields or values are not valid; errors names each."),
+    "bulk_failed": Code(422, "Nothing was done", "Some operations of an atomic call cannot be done, so none was; `items` tells of each, 424 of those that could be."),
+    "idempotency_key_reused": Code(422, "Idempotency key reused", "Another request, or one with another body, had this Idempotency-Key within 24 hours; a new request takes a new key."),
     "rate_limited": Code(429, "Too many requests", "The limit is used up; wait for Retry-After seconds."),
     "headers_too_large": Code(431, "Headers too large", "A header, or their number, is over the limit."),
     "internal_error": Code(500, "Internal error", "A fault of the server. Its log has the details under the request id."),
@@ -96,6 +107,12 @@ class FieldError(NamedTuple):
     pointer: str
     code: str
     detail: str
+
+
+def pointer_to(*parts: object) -> str:
+    """A JSON pointer (RFC 6901) through these members."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{part}" for part in escaped)
 
 
 class AppError(Exception):

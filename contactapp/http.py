@@ -22,6 +22,18 @@ from .incoming import FORM, loaded, parsed_query, read_form, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+_KEY_HEADER = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1},
+    "description": "1 to 255 printable ASCII characters, in quotes or not, that name this one "
+    "deed, such as a UUID. Sent again within 24 hours with the same request, the first answer "
+    "comes again with `Idempotency-Replayed: true`, and nothing is done; another request is 422 "
+    "`idempotency_key_reused`. Who comes while the first is at work waits for it, and gets 409 "
+    "`idempotency_in_progress` after some seconds. Errors are not kept: send the same key again.",
+}
+
 
 def public(view: View) -> View:
     """Mark a view that needs no user, in the OpenAPI document too."""
@@ -56,6 +68,13 @@ def scoped(area: str) -> Callable[[View], View]:
         return view
 
     return decorate
+
+
+def without_key(view: View) -> View:
+    """Mark a POST that takes no Idempotency-Key: there is nothing to do twice, or nobody left to
+    ask again."""
+    view.ignores_key = True  # type: ignore[attr-defined]
+    return view
 
 
 def own_data(view: View) -> View:
@@ -96,21 +115,34 @@ class KeyConverter(BaseConverter):
 
 class Blueprint(SmorestBlueprint):
     """A blueprint whose decorators both check the request and write the OpenAPI document. `area`:
-    that of all its views (see `scoped`)."""
+    that of all its views (see `scoped`); `around`: makes of a rule and its view the one that is
+    called."""
 
-    def __init__(self, *args: Any, area: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        area: str | None = None,
+        around: Callable[[str, Any], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._area = area
+        self._around = around
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
         """Register the view; its name in camel case is the operation's id."""
+        if self._around is not None:
+            view_func = self._around(rule, view_func)
         if self._area is not None:
             view_func = scoped(self._area)(view_func)
         first, *rest = view_func.__name__.split("_")
         operation_id = first + "".join(map(str.capitalize, rest))
         _manual_doc(view_func, operationId=operation_id)
+        if "POST" in options.get("methods", ()) and _takes_key(rule, view_func):
+            view_func.takes_key = True
+            _documented(view_func, _KEY_HEADER)
         super().add_url_rule(rule, endpoint, view_func, **options)
 
     def response(self, *args: Any, **kwargs: Any) -> Callable[[View], View]:
@@ -139,9 +171,10 @@ class Blueprint(SmorestBlueprint):
         return decorate
 
     def body(
-        self, schema: type[Schema], form: type[Schema] | None = None
+        self, schema: type[Schema], form: type[Schema] | None = None, times: int = 1
     ) -> Callable[[View], View]:
-        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict."""
+        """Hand the view its checked JSON body (or, where `form` is given, form) as a dict. `times`
+        as much as other bodies may have is let in."""
         instance = schema()
         # Where nothing is required or filled in, marshmallow need not visit what is absent. What
         # is nested would be told the same.
@@ -156,12 +189,15 @@ class Blueprint(SmorestBlueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def checked(*args: Any, **kwargs: Any) -> Any:
+                if times > 1:
+                    request.max_content_length = times * (request.max_content_length or 0)
                 if form_instance is not None and request.mimetype != JSON:
                     data = loaded(form_instance, read_form())
                 else:
                     data = loaded(instance, read_json())
                 return view(data, *args, **kwargs)
 
+            checked.body_times = times  # type: ignore[attr-defined]
             _documented(checked, {"in": "json", "schema": schema, "required": True})
             if form is not None:
                 content = {FORM: {"schema": form}}
@@ -175,6 +211,12 @@ def versioned(view: View) -> View:
     """Document that a view takes If-Match (its service gets `answers.expected_version()`)."""
     header = {"in": "header", "name": "If-Match", "schema": {"type": "string"}, "required": False}
     return _documented(view, {**header, "description": "The ETag of the version to change."})
+
+
+def _takes_key(rule: str, view: Any) -> bool:
+    """Whether a POST may be sent again. A sign-in must not be answered by what is stored."""
+    others = ("is_public", "ignores_key")
+    return not rule.startswith("/auth/") and not any(getattr(view, mark, False) for mark in others)
 
 
 def _manual_doc(view: Any, **members: Any) -> None:

@@ -23,6 +23,7 @@ from .errors import (
     InvalidFields,
     TooLarge,
     UnsupportedMediaType,
+    pointer_to,
 )
 
 MAX_ID = 2**53 - 1
@@ -80,7 +81,7 @@ def read_form() -> dict[str, str]:
             raise BadRequest(detail="The form has a field more than once.")
         if not strict_json.is_storable(name + value):
             raise InvalidFields.one(
-                f"/{_escaped(name)}", "invalid_text", "Contains NUL or a surrogate."
+                pointer_to(name), "invalid_text", "Contains NUL or a surrogate."
             )
         found[name] = value
     return found
@@ -100,11 +101,25 @@ def _form_parts() -> list[tuple[str, str]]:
     except RequestEntityTooLarge:
         raise TooLarge() from None
     if files:
-        raise InvalidFields.one(f"/{_escaped(files[0])}", "wrong_type", "Not a text.")
+        raise InvalidFields.one(pointer_to(files[0]), "wrong_type", "Not a text.")
     # werkzeug puts U+FFFD where a part is no UTF-8; nobody types one.
     if any("\ufffd" in name + value for name, value in parts):
         raise BadRequest(detail="A part of the form is not UTF-8.")
     return parts
+
+
+def file_body(*types: str) -> dict[str, Any]:
+    """How the OpenAPI document describes what `read_file` takes: a file of one of these types."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {
+        "type": "object",
+        "properties": {"file": binary["schema"]},
+        "required": ["file"],
+    }
+    return {
+        "required": True,
+        "content": {MULTIPART: {"schema": form}, **dict.fromkeys(types, binary)},
+    }
 
 
 def read_file(limit: int) -> bytes:
@@ -128,9 +143,19 @@ def read_file(limit: int) -> bytes:
             file.close()
 
 
-def _raw_body() -> bytes:
+def read_ahead(times: int) -> bytes:
+    """The request's body, which its view can read once more; it may have `times` the size of
+    others. Raises 413."""
+    limit = request.max_content_length
+    request.max_content_length = times * (limit or 0)
+    raw = _raw_body(cache=True)
+    request.max_content_length = limit
+    return raw
+
+
+def _raw_body(*, cache: bool = False) -> bytes:
     try:
-        raw = request.get_data(cache=False)
+        raw = request.get_data(cache=cache)
     except RequestEntityTooLarge:
         raise TooLarge() from None
     # A body that does not say its length is cut off at the limit without an error.
@@ -165,15 +190,11 @@ def field_errors(messages: Any, pointer: str = "") -> list[FieldError]:
     if isinstance(messages, dict):
         found = []
         for key, value in messages.items():
-            place = pointer if key == "_schema" else f"{pointer}/{_escaped(key)}"
+            place = pointer if key == "_schema" else pointer + pointer_to(key)
             found += field_errors(value, place)
         return found
     texts = messages if isinstance(messages, list) else [messages]
     return [FieldError(pointer, _code_of(text), str(text)) for text in texts]
-
-
-def _escaped(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def _code_of(text: str) -> str:
@@ -210,7 +231,8 @@ def _parse_query(schema: Schema, raw: bytes) -> dict[str, Any]:
 
 
 def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
-    """Add one parameter to the data. A field called `custom.` takes all names that begin so."""
+    """Add one parameter to the data. A field called `custom.` takes all names that begin so, one
+    that is `repeatable` a list of values."""
     known = _by_data_key(schema)
     prefix, dot, rest = name.partition(".")
     if dot and prefix + dot in known:
@@ -222,6 +244,9 @@ def _put(schema: Schema, data: dict[str, Any], name: str, value: str) -> None:
     else:
         unknown = "A query parameter is not known here."
         raise BadRequest("unknown_parameter", unknown, parameter=_shown(name))
+    if getattr(known.get(name), "repeatable", False):
+        place.setdefault(key, []).append(value)
+        return
     if key in place:
         problem = f"{_shown(name)} came more than once."
         raise BadRequest("repeated_parameter", problem, parameter=_shown(name))

@@ -27,7 +27,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
 _HISTOGRAM = len(_BOUNDS) + 2  # the sum, then how many were in each bucket, and above all
 _FOLDER = "metrics"
-ENTITIES = ("contact", "note")  # of which there are views
+ENTITIES = ("contact", "note", "custom_field")  # of which there are views
 
 
 class Family(NamedTuple):

@@ -19,7 +19,8 @@ A self-hosted backend for people and what you know about them.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; [all codes](/docs/errors).
 Objects and lists have a strong `ETag`: send it back as `If-None-Match` to get 304, and as
-`If-Match` with PUT, PATCH or DELETE to change only the version you saw.
+`If-Match` with PUT, PATCH or DELETE to change only the version you saw. Send an `Idempotency-Key`
+with a POST to have it done once however often it is sent.
 """
 # What any operation may answer besides its own success, by what it takes.
 _ALWAYS = (429, 503)
@@ -28,7 +29,17 @@ _WITH_QUERY = (400, 422)
 _WITH_BODY = (400, 413, 415, 422)
 _WITH_ID = (404,)
 _WITH_VERSION = (412,)
+_WITH_KEY = (400, 409, 422)
 _WITH_SINCE = (410,)
+_WITH_CONTACT = (409,)
+_MERGED = {
+    "description": "The contact became a part of another one, of which Location is the same.",
+    "headers": {"Location": {"schema": {"type": "string"}}},
+}
+_REPLAYED = {
+    "description": "`true` where this is the stored answer to an earlier request with this key.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -55,6 +66,29 @@ class Problem(Schema):
     request_id = fields.String(required=True)
 
 
+class Difference(Schema):
+    """A field that others have changed since the version of If-Match, or, where that is no longer
+    known, one that the request would change. `base` is its value at that version, where it is
+    known, `yours` what the request would make of it, where it sent the field."""
+
+    field = fields.String(required=True)
+    theirs = fields.Raw(required=True, allow_none=True)
+    yours = fields.Raw(allow_none=True)
+    base = fields.Raw(allow_none=True)
+
+
+class VersionMismatch(Problem):
+    """What has come in between. Only `current_version` is told of accounts, and of what an
+    If-None-Match refuses; nothing where there is no object."""
+
+    current_version = fields.Integer()
+    changed_fields = fields.List(fields.Nested(Difference))
+    changed_by = fields.Integer(
+        metadata={"description": "The account that made the present version; 0 is the server."}
+    )
+    changed_at = fields.DateTime()
+
+
 class Contract(Api):
     """flask-smorest's Api with our error shape and without its own error handler."""
 
@@ -62,6 +96,9 @@ class Contract(Api):
         content = {"application/problem+json": {"schema": Problem}}
         component = {"description": "A problem", "content": content}
         self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, component, lazy=True)
+        content = {"application/problem+json": {"schema": VersionMismatch}}
+        mismatch = {"description": "Others were faster", "content": content}
+        self.spec.components.response("VersionMismatch", mismatch)
 
     def _register_pagination_header(self) -> None:
         """Our pages say in their bodies where they go on."""
@@ -105,27 +142,47 @@ def _document(contract: Contract) -> dict[str, Any]:
     }
     document["security"] = [{"password": []}, {"bearer": []}]
     problem = {"$ref": f"#/components/responses/{contract.DEFAULT_ERROR_RESPONSE_NAME}"}
+    mismatch = {"$ref": "#/components/responses/VersionMismatch"}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if method == "get" and "{contact_id}" in path:
+                    operation["responses"]["308"] = _MERGED
+                if _takes(operation, "header", "If-Match"):
+                    operation["responses"]["412"] = mismatch
+                if _takes(operation, "header", "Idempotency-Key"):
+                    _may_be_replayed(operation["responses"])
     return document
+
+
+def _may_be_replayed(responses: dict[str, Any]) -> None:
+    for status, response in responses.items():
+        if status.startswith("2"):
+            response.setdefault("headers", {})["Idempotency-Replayed"] = _REPLAYED
+
+
+def _takes(operation: dict[str, Any], place: str, name: str) -> bool:
+    return any((p["in"], p["name"]) == (place, name) for p in operation.get("parameters", ()))
 
 
 def _failures(path: str, operation: dict[str, Any]) -> set[int]:
     found = set(_ALWAYS)
-    taken = [(p["in"], p["name"]) for p in operation.get("parameters", ())]
     if operation.get("security") != []:
         found.update(_WITH_USER)
-    if any(place == "query" for place, _ in taken):
+    if any(p["in"] == "query" for p in operation.get("parameters", ())):
         found.update(_WITH_QUERY)
     if "requestBody" in operation:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
-    if ("query", "since") in taken:
+    if "{contact_id}" in path:
+        found.update(_WITH_CONTACT)
+    if _takes(operation, "query", "since"):
         found.update(_WITH_SINCE)
-    if ("header", "If-Match") in taken:
+    if _takes(operation, "header", "If-Match"):
         found.update(_WITH_VERSION)
+    if _takes(operation, "header", "Idempotency-Key"):
+        found.update(_WITH_KEY)
     return found

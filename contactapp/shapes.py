@@ -14,6 +14,18 @@ MAX_SORT_KEYS = 4
 MAX_CURSOR = 3500  # characters; under gunicorn's 4094 for the whole request line
 
 
+class Id(fields.Integer):
+    """An id in a JSON body."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=1, max=MAX_ID), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError(Problem("wrong_type", "Not an integer."))
+        return value
+
+
 class PlainInteger(fields.Integer):
     """An integer of a query string in plain ASCII digits; Python's own int() takes `1_000`, ` 7 `
     and other scripts' digits."""
@@ -36,6 +48,13 @@ class Flag(fields.Boolean):
         return value
 
 
+class QueryFlag(fields.Boolean):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value not in {"true", "false"}:
+            raise ValidationError(Problem("wrong_type", "true or false."))
+        return value == "true"
+
+
 class Names(fields.String):
     """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
 
@@ -45,7 +64,7 @@ class Names(fields.String):
         self._signed = signed
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        names = tuple(value.split(","))
+        names = self._split(value)
         bare_names = [name.removeprefix("-") if self._signed else name for name in names]
         if len(set(bare_names)) < len(names):
             raise BadRequest("repeated_parameter", f"{attr} has a name twice.", parameter=attr)
@@ -53,7 +72,7 @@ class Names(fields.String):
             problem = f"At most {MAX_SORT_KEYS} names."
             raise ValidationError(Problem("too_many", problem))
         for bare in bare_names:
-            if bare not in self._allowed:
+            if not self._is_known(bare):
                 raise BadRequest(
                     "unknown_parameter",
                     f"{attr} takes a comma list of: {', '.join(self._allowed)}.",
@@ -61,12 +80,25 @@ class Names(fields.String):
                 )
         return names
 
+    def _split(self, value: str) -> tuple[str, ...]:
+        return tuple(value.split(","))
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._allowed
+
 
 class BookQuery(Schema):
     book = PlainInteger(
         minimum=1,
         maximum=MAX_ID,
         metadata={"description": "An address book other than one's own."},
+    )
+
+
+class DryRun(BookQuery):
+    dry_run = QueryFlag(
+        load_default=False,
+        metadata={"description": "true answers what would happen, and changes nothing."},
     )
 
 
@@ -95,3 +127,12 @@ class PageShape(Schema):
 
     next_cursor = fields.String(required=True, allow_none=True)
     total = fields.Integer(required=True)
+
+
+class Failure(Schema):
+    """Why one operation was not done."""
+
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)

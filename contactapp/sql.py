@@ -18,8 +18,8 @@ class Sql:
 
 
 @lru_cache(maxsize=128)
-def insert_into(table: str, columns: tuple[str, ...], returning: str) -> Sql:
-    """The INSERT of one row. Table and column names are the program's own."""
-    marks = ", ".join("?" * len(columns))
-    text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+def insert_into(table: str, columns: tuple[str, ...], returning: str, rows: int = 1) -> Sql:
+    """The INSERT of one row, or of so many. Table and column names are the program's own."""
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608
     return Sql(f"{text} RETURNING {returning}" if returning else text)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from . import ready_app
+from . import idempotency, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
 from .config import ConfigError, load
+from .contacts import photo_rows
+from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
 from .jobs import service as jobs_service
@@ -38,6 +40,7 @@ def _purge(_job: Job) -> Effect:
         jobs_service.purge()
         links.purge()
         places.purge()
+        idempotency.purge()
 
     return effect
 
@@ -48,6 +51,10 @@ def _chain(job: Job) -> Effect:
 
 def _sweep(_job: Job) -> None:
     avatars.sweep()
+
+
+def _sweep_photos(_job: Job) -> None:
+    photo_rows.sweep()
 
 
 HANDLERS: dict[str, Handler] = {
@@ -64,9 +71,11 @@ HANDLERS: dict[str, Handler] = {
     "note.process": processing.process,
     "avatars.sweep": _sweep,
     "data.purge": purging.purge,
+    "photos.sweep": _sweep_photos,
     "database.tidy": erasure.tidy,
     "purge": _purge,
     "purge.changes": retention.purge,
+    "purge.trash": trash.purge,
 }
 LAST_WORDS: dict[str, LastWord] = {"note.process": processing.give_up}
 PERIODS = {
@@ -74,7 +83,9 @@ PERIODS = {
     "audit.checkpoint": DAY,
     "avatars.sweep": HOUR,
     "data.purge": MINUTE,
+    "photos.sweep": HOUR,
     "purge": HOUR,
+    "purge.trash": HOUR,
     # Each time leaves a checkpoint for every book that it shortens.
     "purge.changes": DAY,
 }

@@ -1,15 +1,14 @@
 """Who writes when, and when it is committed.
 
-On PostgreSQL every write is a transaction on its thread's own connection. On SQLite, where one may
-write at a time and a commit waits for the disk, a process writes on one connection, and what queues
-for it shares one commit. Each write is still undone or done as a whole (a savepoint) and answered
-only when it is on the disk.
+On PostgreSQL every write is a transaction on its thread's own connection (`postgres_writer`). On
+SQLite, where one may write at a time and a commit waits for the disk, a process writes on one
+connection, and what queues for it shares one commit. Each write is still undone or done as a whole
+(a savepoint) and answered only when it is on the disk.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -20,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from . import metrics
 from .connection import Connection
-from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable, RetryTransaction
+from .engine import DatabaseBusy, DatabaseFailure, DatabaseUnavailable
 from .lane import Lane
 from .sql import Sql
 
@@ -28,9 +27,6 @@ R = TypeVar("R")
 
 log = logging.getLogger("contactapp")
 
-# Before a transaction is run again: else it can take back the row that the winner is just waking up
-# to, and the two meet once more.
-_PAUSES = (0.02, 0.1)  # seconds, of which half to all
 _LARGEST = 32  # writes that share one commit; other processes wait for all of them
 _SAVEPOINT = Sql("SAVEPOINT write")
 _UNDO = Sql("ROLLBACK TO write")
@@ -43,37 +39,23 @@ class Writer(Protocol):
     def write(self, call: Callable[[], R]) -> R:
         """Commit when the call returns, roll back when it raises. Raises DatabaseFailure."""
 
+    def hold(self, call: Callable[[], R]) -> R:
+        """As `write`, but where the call returns, its transaction stays open on this thread until
+        `settle` or `drop`; every other write may have to wait for that."""
 
-class PostgresWriter:
-    """A transaction per call; after a deadlock or serialisation failure it is run again, twice at
-    most."""
+    def settle(self) -> None:
+        """Commit what is held. Raises DatabaseFailure."""
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
-
-    def write(self, call: Callable[[], R]) -> R:
-        """See Writer."""
-        for pause in (*_PAUSES, None):
-            self._lane.begin()
-            try:
-                result = call()
-                self._lane.commit()
-                return result
-            except RetryTransaction:
-                self._lane.rollback()
-                if pause is not None:
-                    time.sleep(pause * random.uniform(0.5, 1.0))
-            except BaseException:
-                self._lane.rollback()
-                raise
-        raise DatabaseBusy("two writers keep getting in each other's way")
+    def drop(self) -> None:
+        """Roll back what is held."""
 
 
 class _Write(Generic[R]):
     """A call that waits to be run, and then to be on the disk."""
 
-    def __init__(self, call: Callable[[], R], patience: float) -> None:
+    def __init__(self, call: Callable[[], R], patience: float, *, held: bool = False) -> None:
         self.leads = False
+        self.held = held  # by its own thread, which alone may run it
         self._waited: float | None = None  # seconds until it was run
         self._began = time.monotonic()
         self.until = self._began + patience
@@ -132,26 +114,66 @@ class SqliteWriter:
         self._mutex = threading.Lock()
         self._taken = False
         self._queue: deque[_Write[Any]] = deque()
-        self._connection: Connection | None = None  # belongs to who leads
+        self._connection: Connection | None = None  # belongs to who leads, as does:
+        self._held: _Write[Any] | None = None
 
     def write(self, call: Callable[[], R]) -> R:
         """See Writer."""
         write = _Write(call, self._patience)
-        with self._mutex:
-            self._queue.append(write)
-            leads = write.leads = not self._taken
-            self._taken = True
         try:
-            if not leads:  # `write.leads` may differ by now: who was told to lead was woken too
-                self._wait(write)
+            self._queue_up(write)
             if write.leads:
-                self._lead()
+                self._lane.writing(self._connection)
+                self._lead([])
         finally:
             write.count()
         return write.outcome()
 
-    def _wait(self, write: _Write[Any]) -> None:
+    def hold(self, call: Callable[[], R]) -> R:
+        """See Writer. Who holds a transaction leads, and what queued meanwhile shares its commit;
+        but two that are held never share one."""
+        write = _Write(call, self._patience, held=True)
+        try:
+            self._queue_up(write)
+            with self._mutex:
+                self._queue.popleft()  # who leads is the first in it
+            self._lane.writing(self._connection)
+            self._held = write
+            try:
+                self._lane.begin(write.until - time.monotonic())
+                write.run()
+            except BaseException:
+                self.drop()
+                raise
+        finally:
+            write.count()
+        return write.outcome()
+
+    def settle(self) -> None:
+        """See Writer."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._lead([held])
+            held.outcome()
+
+    def drop(self) -> None:
+        """See Writer."""
+        self._held = None
+        try:
+            self._lane.rollback()
+        finally:
+            self._step_down()
+
+    def _queue_up(self, write: _Write[Any]) -> None:
         """Return when the write is done, or has to lead."""
+        with self._mutex:
+            self._queue.append(write)
+            leads = write.leads = not self._taken
+            self._taken = True
+        if not leads:  # `write.leads` may differ by now: who was told to lead was woken too
+            self._wait(write)
+
+    def _wait(self, write: _Write[Any]) -> None:
         if write.wait(self._patience):
             return
         with self._mutex:
@@ -160,10 +182,10 @@ class SqliteWriter:
                 raise DatabaseBusy("the writers of this process queue for longer than we wait")
         write.wait()  # it was taken up in the last moment
 
-    def _lead(self) -> None:
-        group: list[_Write[Any]] = []  # what a commit would put on the disk, and who waits for that
+    def _lead(self, group: list[_Write[Any]]) -> None:
+        """Run what queues and commit it with the group: what a commit would put on the disk, and
+        who waits for that."""
         try:
-            self._lane.writing(self._connection)
             try:
                 while write := self._next(group):
                     self._run(write, group)
@@ -177,12 +199,13 @@ class SqliteWriter:
             else:
                 _end(group, None)
         finally:
-            self._connection = self._lane.reading()
-            self._hand_over()
+            self._step_down()
 
     def _next(self, group: list[_Write[Any]]) -> _Write[Any] | None:
         with self._mutex:
-            return self._queue.popleft() if self._queue and len(group) < _LARGEST else None
+            if not self._queue or self._queue[0].held or len(group) >= _LARGEST:
+                return None
+            return self._queue.popleft()
 
     def _run(self, write: _Write[Any], group: list[_Write[Any]]) -> None:
         """Run a write and add it to the group, or undo it alone."""
@@ -215,8 +238,9 @@ class SqliteWriter:
         self._lane.rollback()
         return False
 
-    def _hand_over(self) -> None:
+    def _step_down(self) -> None:
         """Let the next in the queue lead: this thread has an answer to give."""
+        self._connection = self._lane.reading()
         with self._mutex:
             self._taken = bool(self._queue)
             if self._taken:

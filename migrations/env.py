@@ -10,8 +10,8 @@ from sqlalchemy import Connection, inspect
 from contactapp import triggers
 from contactapp.extensions import db
 
-_SLICES = ("audit", "auth", "books", "changes", "contacts", "data", "feeds", "jobs", "notes")
-for _slice in (*_SLICES, "users"):
+_SLICES = ("audit", "auth", "books", "changes", "contacts", "custom_fields", "data", "feeds")
+for _slice in (*_SLICES, "jobs", "notes", "operations", "users"):
     import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 

@@ -9,6 +9,7 @@ import pytest
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
+from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
 
 # Bob is a stranger, Carol edits and Eve views Alice's book (through ?book=), the admin has no
@@ -27,6 +28,7 @@ GET    /healthz                             200       200 200   200 200   200   
 GET    /readyz                              200       200 200   200 200   200   200
 GET    /metrics                             200       200 200   200 200   200   200
 GET    /media/<file_name>                   404       404 404   404 404   404   404
+GET    /media/photos/<file_name>            404       404 404   404 404   404   404
 GET    /media/initials/<text>-<int(max=7):colour>.svg 200 200 200 200 200 200 200
 GET    /account/<purpose>                   200       200 200   200 200   200   200
 POST   /account/<purpose>                   400       400 400   400 400   400   400
@@ -82,6 +84,15 @@ GET    /api/v1/contacts/<id>                401       404 200   200 200   404   
 PUT    /api/v1/contacts/<id>                401       404 200   403 200   404   401
 PATCH  /api/v1/contacts/<id>                401       404 200   403 200   404   401
 DELETE /api/v1/contacts/<id>                401       404 204   403 204   404   401
+GET    /api/v1/contacts/duplicates          401       404 200   200 200   404   401
+POST   /api/v1/contacts/duplicates/dismiss  401       404 204   403 204   404   401
+POST   /api/v1/contacts/<id>/merge          401       404 200   403 200   404   401
+GET    /api/v1/contacts/trash               401       404 200   200 200   404   401
+POST   /api/v1/contacts/bulk                401       404 200   403 200   404   401
+POST   /api/v1/contacts/<id>/restore        401       404 200   403 200   404   401
+GET    /api/v1/operations                   401       404 200   200 200   404   401
+GET    /api/v1/operations/<id>              401       404 200   200 200   404   401
+POST   /api/v1/operations/<id>/undo         401       404 200   403 200   404   401
 GET    /api/v1/notes                        401       404 200   200 200   404   401
 POST   /api/v1/notes                        401       404 201   403 201   404   401
 POST   /api/v1/notes/bulk                   401       404 200   403 200   404   401
@@ -100,7 +111,18 @@ DELETE /api/v1/contacts/<id>/notes/<id>     401       404 204   403 204   404   
 GET    /api/v1/contacts/<id>/suggestions    401       404 200   200 200   404   401
 POST   /api/v1/contacts/<id>/suggestions/accept 401   404 422   403 422   404   401
 GET    /api/v1/contacts/<id>/history        401       404 200   200 200   404   401
+GET    /api/v1/contacts/<id>/photo          401       404 200   200 200   404   401
+PUT    /api/v1/contacts/<id>/photo          401       404 201   403 201   404   401
+DELETE /api/v1/contacts/<id>/photo          401       404 204   403 204   404   401
 POST   /api/v1/contacts/<id>/revert         401       404 200   403 200   404   401
+GET    /api/v1/custom-fields                401       404 200   200 200   404   401
+POST   /api/v1/custom-fields                401       404 201   403 201   404   401
+GET    /api/v1/custom-fields/<key:key>      401       404 200   200 200   404   401
+PATCH  /api/v1/custom-fields/<key:key>      401       404 200   403 200   404   401
+DELETE /api/v1/custom-fields/<key:key>      401       404 200   403 200   404   401
+GET    /api/v1/labels                       401       404 200   200 200   404   401
+PATCH  /api/v1/labels/<key:name>            401       404 200   403 200   404   401
+DELETE /api/v1/labels/<key:name>            401       404 200   403 200   404   401
 GET    /api/v1/data                         401       200 200   200 200   200   401
 POST   /api/v1/data                         401       201 201   201 201   201   401
 GET    /api/v1/data/<key:key>               401       404 404   404 200   404   401
@@ -142,9 +164,11 @@ POST   /auth/update-avatar                         401       400 400   400 400  
 PUT    /auth/update-avatar                         401       400 400   400 400   400   401
 PATCH  /auth/update-avatar                         401       400 400   400 400   400   401
 """
+PHOTO = picture(size=(8, 8))
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
-    *(f"/api/v1/{name}" for name in ("contacts", "notes", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "labels", "notes")),
+    *(f"/api/v1/{name}" for name in ("operations", "changes", "books")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -224,10 +248,24 @@ def body_of(method, rule, person, number):
             return body if method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
         return body_of_note(method, rule, person, number)
+    if "/labels" in rule:
+        return {"name": f"Number {number}"} if method == "PATCH" else None
+    if "/custom-fields" in rule:
+        body = {"POST": {"key": str(uuid4()), "type": "text"}, "PATCH": {"position": number}}
+        return body.get(method)
     if "/data" in rule:
         return body_of_entry(method, rule)
     if rule.endswith("/revert"):
         return {"version": 1} if method == "POST" else None
+    if rule.endswith("/contacts/bulk"):
+        made = {"op": "create", "contact": {"first_name": f"Ada {number}"}}
+        return {"operations": [made]} if method == "POST" else None
+    if rule.endswith(("/restore", "/undo")):
+        return None
+    if rule.endswith("/dismiss"):
+        return {"contact_ids": OTHERS[-2:]} if method == "POST" else None
+    if rule.endswith("/merge"):
+        return {"source_ids": OTHERS[-1:]} if method == "POST" else None
     if method in {"POST", "PUT", "PATCH"} and not rule.endswith("/logout"):
         return {"age": 30 + number} if rule.endswith("/me") else {"first_name": f"Ada {number}"}
     return None
@@ -254,6 +292,7 @@ def body_of_note(method, rule, person, number):
     return {**note, "contact_id": NOTED[-1]} if rule.endswith("v1/notes") else note
 
 
+OTHERS = []  # contacts of Alice's that look like the one of the path
 NOTED = []  # the contacts of Alice's that notes were made about
 
 
@@ -271,12 +310,27 @@ def path_of(method, rule, alice, person):
     """The address of something of Alice's that was made for this try."""
     if "/notes" in rule or "/suggestions" in rule:
         return path_of_note(rule, alice, person)
+    book = "" if person is alice else f"?book={alice.book_id}"
+    if "/labels" in rule:
+        alice.contact(first_name="Ada", labels=["Hers"])
+        return rule.replace("<key:name>", "Hers") + book
+    if "/custom-fields" in rule:
+        return path_of_custom_field(rule, alice) + book
     if "<key:key>" in rule:  # a store has no other address than its owner's token
         key = alice.post("/data", json={"key": str(uuid4()), "value": 1}).json["key"]
         return rule.replace("<key:key>", key)
-    book = "" if person is alice else f"?book={alice.book_id}"
     if rule.endswith("/changes"):
         return f"{rule}{book}"
+    if rule.endswith("/photo"):
+        frame = Frame(alice, "photo")
+        frame.put(PHOTO)
+        return f"/api/v1{frame.path}{book}"
+    if "/operations" in rule:
+        made = {"operations": [{"op": "create", "contact": {"first_name": "Hers"}}]}
+        operation = alice.post("/contacts/bulk", json=made).json["operation_id"]
+        return f"{rule.replace('<id>', str(operation))}{book}"
+    if rule.endswith(("/merge", "/dismiss")):
+        OTHERS.extend(alice.contact()["id"] for _ in range(2))
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
@@ -306,6 +360,17 @@ def path_of(method, rule, alice, person):
     return rule
 
 
+def path_of_custom_field(rule, alice):
+    """One of Alice's; a book has no room for one a try."""
+    found = alice.get("/custom-fields?limit=500").json["items"]
+    for field in found[50:]:
+        assert alice.delete(f"/custom-fields/{field['key']}").status_code == 200
+    if not found:
+        body = {"key": str(uuid4()), "type": "text"}
+        found = [alice.post("/custom-fields", json=body).json]
+    return rule.replace("<key:key>", found[0]["key"])
+
+
 def path_of_feed(method, rule, alice, person):
     if rule.endswith("/feeds"):
         return f"{rule}?book={alice.book_id}" if method == "POST" else rule
@@ -325,6 +390,8 @@ def ask(people, name, method, rule, number=0):
     sent = {"data" if rule in FORMS else "json": body}
     if rule.endswith("avatar"):
         sent = {"data": b"no picture", "content_type": "image/png"}
+    if (method, rule[-6:]) == ("PUT", "/photo"):
+        sent = {"data": PHOTO, "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)
     answer.get_data()
     answer.close()  # files of the pages are streamed

@@ -3,9 +3,11 @@
 import pytest
 
 from tests.support.cast import refused
+from tests.support.pictures import picture
 from tests.support.stored import book_state, contact_row
 
 ABSENT = 2**52
+PHOTO = picture(size=(8, 8))
 SECRETS = {
     "first_name": "Zaphod-marker",
     "last_name": "Beeblebrox-marker",
@@ -17,13 +19,21 @@ SECRETS = {
 BODIES = {
     "PUT": {"first_name": "Mallory"},
     "PATCH": {"first_name": "Mallory"},
-    "POST": {"version": 1},
+    "/revert": {"version": 1},
+    "/merge": {"source_ids": [ABSENT - 1]},
 }
 # What can be asked of a contact: the method, and what its path ends with.
 VERBS = [
     *[(method, "") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")],
-    *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert")],
+    *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert"), ("POST", "/restore")],
+    ("POST", "/merge"),
+    *[(method, "/photo") for method in ("GET", "HEAD", "PUT", "DELETE")],
 ]
+
+
+def sent(method, end):
+    """What a request carries that would do."""
+    return {"data": PHOTO} if end == "/photo" else {"json": BODIES.get(end or method)}
 
 
 @pytest.fixture(params=["bob", "admin", "carol", "eve", "bob in alice's book", "carol in her own"])
@@ -54,7 +64,7 @@ def test_every_verb_on_a_foreign_contact_is_404_as_on_an_absent_one(cast, strang
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     person, query = stranger
     for method, end in VERBS:
-        kwargs = {"json": BODIES.get(method), "headers": {**SAME, "If-Match": '"v1-00000000"'}}
+        kwargs = {**sent(method, end), "headers": {**SAME, "If-Match": '"v1-00000000"'}}
         foreign = person.request(method, f"/contacts/{made['id']}{end}{query}", **kwargs)
         absent = person.request(method, f"/contacts/{ABSENT}{end}{query}", **kwargs)
         assert foreign.status_code == 404
@@ -74,7 +84,7 @@ def test_a_viewer_reads_and_changes_nothing(cast, method, end):
     row, state = contact_row(cast.app, made["id"]), book_state(cast.alice)
     path = f"/contacts/{made['id']}?book={cast.alice.book_id}"
     assert cast.eve.get(path).json == made
-    answer = cast.eve.request(method, path.replace("?", f"{end}?"), json=BODIES.get(method))
+    answer = cast.eve.request(method, path.replace("?", f"{end}?"), **sent(method, end))
     refused(answer, 403, "read_only_book")
     assert "marker" not in answer.text
     assert (contact_row(cast.app, made["id"]), book_state(cast.alice)) == (row, state)
@@ -85,9 +95,8 @@ def test_a_contact_of_the_members_own_book_is_not_in_the_shared_one(cast):
     made = cast.carol.contact(**SECRETS)
     query = f"?book={cast.alice.book_id}"
     for method, end in VERBS:
-        answer = cast.carol.request(
-            method, f"/contacts/{made['id']}{end}{query}", json=BODIES.get(method)
-        )
+        path = f"/contacts/{made['id']}{end}{query}"
+        answer = cast.carol.request(method, path, **sent(method, end))
         assert answer.status_code == 404
     assert cast.carol.get(f"/contacts/{made['id']}").json == made
 

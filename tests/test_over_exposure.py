@@ -10,19 +10,24 @@ from jsonschema import Draft202012Validator
 
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
-from contactapp.contacts.models import Contact
+from contactapp.contacts.models import Contact, DuplicateDismissal, Photo
+from contactapp.custom_fields.models import CustomField
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
 from contactapp.feeds.models import Feed
 from contactapp.notes.models import Note
+from contactapp.operations.models import Operation
 from contactapp.users.models import User
-from tests.accounts.test_avatars import picture
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
-TABLES = (Book, BookMember, Change, Stream, Contact, Note, Feed, DataEntry, User)
+TABLES = (
+    *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry, User),
+    *(DuplicateDismissal, Operation),
+)
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
@@ -82,6 +87,13 @@ def tour_of_pictures(alice):
     path, headers = "/users/me/avatar", {"Content-Type": "image/png"}
     yield "put", path, alice.put(path, data=picture(), headers=headers)
     yield "delete", path, alice.delete(path)
+    contact = alice.contact()["id"]
+    path, one = f"/contacts/{contact}/photo", "/contacts/{contact_id}/photo"
+    yield "put", one, alice.put(path, data=picture(), headers=headers)
+    yield "get", one, alice.get(path)
+    yield "get", "/contacts", alice.get("/contacts?fields=id,photo_url")
+    yield "get", "/contacts/{contact_id}/history", alice.get(f"/contacts/{contact}/history")
+    yield "delete", one, alice.delete(path)
     yield "get", "/audit", alice.get("/audit")
 
 
@@ -163,8 +175,37 @@ def tour_of_contacts(alice):
     yield "get", f"{one}/history", alice.get(f"{path}/history")
     yield "post", f"{one}/revert", alice.post(f"{path}/revert", json={"version": 1})
     yield "delete", one, alice.delete(path)
+    yield "get", "/contacts/trash", alice.get("/contacts/trash")
+    yield "post", f"{one}/restore", alice.post(f"{path}/restore")
+    yield from tour_of_merges(alice, answer.json["id"])
+    yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
+    yield from tour_of_custom_fields(alice)
+    yield from tour_of_labels(alice)
     yield "get", "/changes", alice.get("/changes")
+
+
+def tour_of_merges(alice, contact_id):
+    others = [alice.contact(**FULL)["id"] for _ in range(2)]
+    path = "/contacts/duplicates"
+    yield "get", path, alice.get(path)
+    dismissal = {"contact_ids": others}
+    yield "post", f"{path}/dismiss", alice.post(f"{path}/dismiss", json=dismissal)
+    body = {"source_ids": others}
+    answer = alice.post(f"/contacts/{contact_id}/merge", json=body)
+    yield "post", "/contacts/{contact_id}/merge", answer
+
+
+def tour_of_operations(alice, contact_id):
+    wrong = {"op": "update", "id": contact_id, "version": 99, "contact": {}}
+    operations = [{"op": "create", "contact": FULL}, {"op": "delete", "id": contact_id}, wrong]
+    body = {"operations": operations, "atomic": False}
+    yield "post", "/contacts/bulk", alice.post("/contacts/bulk", json=body)
+    answer = alice.get("/operations")
+    yield "get", "/operations", answer
+    path, one = f"/operations/{answer.json['items'][0]['id']}", "/operations/{operation_id}"
+    yield "get", one, alice.get(path)
+    yield "post", f"{one}/undo", alice.post(f"{path}/undo")
 
 
 def tour_of_data(alice):
@@ -178,6 +219,25 @@ def tour_of_data(alice):
     yield "get", "/data-history/{key}", alice.get("/data-history/a/b")
     yield "delete", one, alice.delete("/data/a/b")
     yield "post", f"{one}/increment", alice.post("/data/n/increment", json={})
+
+
+def tour_of_custom_fields(alice):
+    alice.contact(first_name="Ada", custom_fields={"size": 5})
+    path, one = "/custom-fields", "/custom-fields/{key}"
+    body = {"key": "size", "type": "choice", "choices": ["5", "6"], "label": "Size"}
+    yield "post", path, alice.post(path, json=body)
+    yield "get", path, alice.get(f"{path}?limit=1")
+    yield "get", one, alice.get(f"{path}/size")
+    yield "patch", one, alice.patch(f"{path}/size", json={"type": "number", "choices": None})
+    yield "delete", one, alice.delete(f"{path}/size?values=delete")
+
+
+def tour_of_labels(alice):
+    alice.contact(first_name="Ada", labels=["Navy", "Friends"])
+    yield "get", "/labels", alice.get("/labels?limit=1")
+    one = "/labels/{name}"
+    yield "patch", one, alice.patch("/labels/navy", json={"name": "friends"})
+    yield "delete", one, alice.delete("/labels/friends")
 
 
 def tour_of_notes(alice, contact_id):
@@ -296,6 +356,8 @@ def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
         "fields=id,sealed",
         "fields=*",
         "fields=deleted_at",
+        "fields=photo",
+        "sort=photo_url",
         "fields=owner_id",
         "fields=__class__",
         "sort=password_hash",

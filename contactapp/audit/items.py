@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from .. import clock
+from ..changes.service import shown
 from ..crypto import SealError
 from ..keyring import keyring
 from .kinds import BY_ANYBODY, kind_of
@@ -63,6 +64,13 @@ def shown_event(
     }
 
 
+def _told(entity: str, texts: bytes) -> orjson.Fragment:
+    """The JSON of `before` and `after`, read only where it must be."""
+    if entity == "contact" and b'"photo"' in texts:
+        texts = orjson.dumps(shown(entity, orjson.loads(texts)))
+    return orjson.Fragment(texts)
+
+
 class BookChanges(NamedTuple):
     """How the changes of a book are shown, or without one those of its owner's data."""
 
@@ -90,7 +98,7 @@ class BookChanges(NamedTuple):
         details: Any = {}
         if sealed is not None:
             try:
-                details = orjson.Fragment(keyring().cipher(self.key_id).open(sealed, *place))
+                details = _told(entity, keyring().cipher(self.key_id).open(sealed, *place))
             except SealError:
                 log.warning("change %d of stream %d does not open", seq, self.stream_id)
         return {

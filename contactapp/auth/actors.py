@@ -40,7 +40,7 @@ def _reads(table: str, ends: str) -> _Reads:
     who = "WHERE s.id = ? AND s.user_id = ?"
     return _Reads(
         Sql(
-            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner' {holder} "
+            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner', st.items {holder} "
             "JOIN book b ON b.owner_id = u.id AND b.personal "
             f"JOIN stream st ON st.id = b.stream_id {who}"
         ),
@@ -48,7 +48,7 @@ def _reads(table: str, ends: str) -> _Reads:
         # the same.
         Sql(
             f"SELECT {ends}, {_USER}, {_BOOK}, "
-            f"CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END {holder} "
+            f"CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END, st.items {holder} "
             "LEFT JOIN book_member m ON m.user_id = u.id AND m.book_id = ? "
             "LEFT JOIN book b ON b.id = ? AND (b.owner_id = u.id OR b.id = m.book_id) "
             f"LEFT JOIN stream st ON st.id = b.stream_id {who}"
@@ -57,7 +57,7 @@ def _reads(table: str, ends: str) -> _Reads:
             f"SELECT {ends}, {_USER}, {_DATA} {holder} JOIN stream sd ON sd.id = u.stream_id {who}"
         ),
         Sql(
-            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner', {_DATA} {holder} "
+            f"SELECT {ends}, {_USER}, {_BOOK}, 'owner', st.items, {_DATA} {holder} "
             "JOIN stream sd ON sd.id = u.stream_id "
             "JOIN book b ON b.owner_id = u.id AND b.personal "
             f"JOIN stream st ON st.id = b.stream_id {who}"

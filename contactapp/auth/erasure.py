@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 
-from .. import clock
+from .. import clock, idempotency
 from ..actor import Actor
 from ..audit import checkpoints, retention
 from ..audit import service as audit
+from ..contacts.service import erase_photos, forget_book
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
+from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
 from . import api_tokens, links, places, second_factor
 from .admin import admins_locked
@@ -38,6 +40,9 @@ _SOME_NOTES = Sql("DELETE FROM note WHERE id IN (SELECT id FROM note WHERE book_
 _SOME_CONTACTS = Sql(
     "DELETE FROM contact WHERE id IN (SELECT id FROM contact WHERE book_id = ? LIMIT ?)"
 )
+_SOME_FIELDS = Sql(
+    "DELETE FROM custom_field WHERE id IN (SELECT id FROM custom_field WHERE book_id = ? LIMIT ?)"
+)
 _SOME_DATA = Sql(
     "DELETE FROM data_entry WHERE id IN (SELECT id FROM data_entry WHERE user_id = ? LIMIT ?)"
 )
@@ -50,7 +55,7 @@ _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
         *("session", "api_token", "link", "known_place", "feed", "job"),
-        *("book_member", "data_entry", "second_factor", "recovery_code"),
+        *("book_member", "data_entry", "second_factor", "recovery_code", "idempotent_answer"),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -85,6 +90,7 @@ def _shut(actor: Actor, checked: str) -> str | None:
     api_tokens.forget(owner.user_id)
     second_factor.forget(owner.user_id)
     feeds.forget(owner.user_id)
+    idempotency.forget(owner.user_id)
     for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
         lane().run(_DESTROY_KEY, (b"", key_id))
@@ -105,7 +111,9 @@ def erase(job: Job) -> Effect | None:
     books = lane().all(_BOOKS, (user_id,))
     streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:
-        for sql in (_SOME_NOTES, _SOME_CONTACTS):
+        while erase_photos(book_id):
+            renew(job)
+        for sql in (_SOME_NOTES, _SOME_CONTACTS, _SOME_FIELDS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
     while _remove(_SOME_DATA, (user_id, _BATCH)):
@@ -122,6 +130,8 @@ def erase(job: Job) -> Effect | None:
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
             feeds.forget_book(book_id)
+            forget_book(book_id)
+            operations.forget_book(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

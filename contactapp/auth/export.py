@@ -12,7 +12,8 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
-from ..contacts.service import export_contacts
+from ..contacts.service import export_contacts, export_photos
+from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
@@ -28,6 +29,7 @@ _README = b"""Everything that contactapp knows about this account.
 
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
+fields.json    what its custom fields may hold, deleted definitions with deleted_at
 notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
@@ -37,6 +39,7 @@ second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
+photos/        of contacts, by their id; earlier ones as long as they are kept
 
 All files are JSON in UTF-8; times are UTC.
 """
@@ -90,8 +93,12 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
+        for photo, content in export_photos(actor.user_id):
+            archive.writestr(f"photos/{photo}", content)
+            yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
+            ("fields.json", export_definitions(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),

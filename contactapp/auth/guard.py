@@ -7,12 +7,13 @@ read that answers whether the session lives, the user is active and what state t
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 
-from .. import clock, metrics
+from .. import clock, idempotency, metrics
 from ..actor import Actor
 from ..config import Settings
 from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
@@ -42,6 +43,11 @@ def install(app: Flask) -> None:
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
         }
+    app.extensions["contactapp.keyed"] = {
+        name: getattr(view, "body_times", 1)
+        for name, view in app.view_functions.items()
+        if hasattr(view, "takes_key")
+    }
     app.extensions["contactapp.areas"] = {
         name: view.area for name, view in app.view_functions.items() if hasattr(view, "area")
     }
@@ -49,8 +55,9 @@ def install(app: Flask) -> None:
     app.before_request(guard)
 
 
-def guard() -> None:
-    """Judge the request. Raises TooManyRequests, Unauthenticated, NotFound or BadRequest."""
+def guard() -> Response | None:
+    """Judge the request; the answer where it has an Idempotency-Key. Raises TooManyRequests,
+    Unauthenticated, NotFound or BadRequest."""
     # The objects behind Flask's proxies: each use of a proxy costs half a microsecond, and this
     # runs before every view.
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
@@ -59,14 +66,14 @@ def guard() -> None:
     asked.environ["contactapp.rule"] = asked.url_rule
     # A browser's preflights carry no token: charged to the address they would shut its users out.
     if endpoint in extensions["contactapp.unlimited"] or asked.method == "OPTIONS":
-        return
+        return None
     host = asked.environ.get("HTTP_HOST", "")
     if host not in extensions["contactapp.hosts"] and not _is_ours(app, host):
         raise BadRequest("unknown_host")
     claims, refusal = _claims(asked)
     _count(app, asked, claims)
     if endpoint is None:
-        return  # Flask answers 404 and 405 itself
+        return None  # Flask answers 404 and 405 itself
     if endpoint not in extensions["contactapp.public"]:
         if claims is None:
             raise refusal or Unauthenticated()
@@ -92,6 +99,11 @@ def guard() -> None:
         and endpoint not in extensions["contactapp.queries"]
     ):
         refuse_query()
+    if "HTTP_IDEMPOTENCY_KEY" in asked.environ and endpoint in extensions["contactapp.keyed"]:
+        view = partial(app.view_functions[endpoint], **(asked.view_args or {}))
+        times = extensions["contactapp.keyed"][endpoint]
+        return idempotency.answer_once(asked, g.actor, view, times)
+    return None
 
 
 def _as_admin(actor: Actor) -> tuple[Actor, Forbidden | None]:

@@ -9,7 +9,7 @@ from flask import Response, stream_with_context
 from ..answers import no_content
 from ..config import settings
 from ..extensions import limiter
-from ..http import Blueprint, actor
+from ..http import Blueprint, actor, without_key
 from ..limits import limit_text
 from . import erasure, export
 from .schemas import Password
@@ -30,6 +30,7 @@ def _export_limit() -> str:
 
 
 @leaving.route("/users/me/export", methods=["POST"])
+@without_key
 @limiter.limit(_export_limit, key_func=lambda: f"u{actor().user_id}")
 @leaving.body(Password)
 @leaving.doc(responses=_ZIP)
@@ -42,6 +43,7 @@ def export_account(fields: dict[str, Any]) -> Response:
 
 
 @leaving.route("/users/me/delete", methods=["POST"])
+@without_key
 @leaving.body(Password)
 @leaving.response(204)
 def erase_account(fields: dict[str, Any]) -> Response:

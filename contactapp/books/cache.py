@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic
 
 from .. import metrics
@@ -89,6 +90,10 @@ class ViewCache(Generic[R]):
         """A view at least as new as the state the actor was told; reads what is missing. Raises
         NotFound where the book was erased since.
 
+        In a write it may be asked for too, with the stream held (`ChangeLog.book`), and not between
+        a row's writing and its change's: should the write be undone, no view may be left that shows
+        what it wrote under the name of a state that there was.
+
         One thread per book reads, the others wait for it and use its view.
         """
         view = self.peek(book)
@@ -136,7 +141,7 @@ class ViewCache(Generic[R]):
 
     def _loaded(self, book: Book) -> BookView[R]:
         """The view of the whole book."""
-        with self._lane.snapshot():
+        with self._one_state():
             state = self._lane.one(_STATE, (book.stream_id,))
             rows = self._lane.all(self._source.all_rows, (book.id,))
         if state is None:
@@ -148,6 +153,10 @@ class ViewCache(Generic[R]):
         self.opened += len(rows)
         metrics.count_view(self._source.table, "load")
         return view
+
+    def _one_state(self) -> AbstractContextManager[None]:
+        """Where all reads see one state: who writes holds the stream, and sees no other."""
+        return nullcontext() if self._lane.in_transaction else self._lane.snapshot()
 
     def _open(self, cipher: Cipher, columns: tuple[Any, ...]) -> R:
         uid, book_id = columns[1], columns[2]

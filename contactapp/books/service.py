@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -17,6 +17,8 @@ from ..changes.service import create_stream
 from ..config import Settings
 from ..contacts.card import Meta
 from ..contacts.row import Row
+from ..custom_fields.definition import Definition
+from ..custom_fields.definition import Meta as DefinitionMeta
 from ..database import ConstraintViolated, Sql, database, lane, write_transaction
 from ..errors import Conflict, InvalidFields, NotFound
 from ..keyring import create_key, keyring
@@ -31,7 +33,7 @@ _USABLE = Sql(
     "JOIN book b ON b.id = m.book_id WHERE m.user_id = ? ORDER BY 1"
 )
 _BOOK = Sql(
-    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner' FROM book b "
+    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, 'owner', s.items FROM book b "
     "JOIN stream s ON s.id = b.stream_id WHERE b.id = ?"
 )
 _PERSONAL = Sql(
@@ -45,6 +47,7 @@ _AS_A_CONTACT = 2_000  # bytes of notes that take as long
 
 CONTACTS = Source("contact", Meta._fields)
 NOTES = Source("note", COLUMNS)
+DEFINITIONS = Source("custom_field", DefinitionMeta._fields)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -59,6 +62,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         given = database().lane, keyring().cipher
         app.extensions["contactapp.views"] = ViewCache(*given, CONTACTS, Row, 3 * quarter)
         app.extensions["contactapp.note_views"] = ViewCache(*given, NOTES, NoteRow, quarter)
+        # A few kilobytes for a book that has any.
+        small = ViewCache(*given, DEFINITIONS, Definition.opened, quarter // 8)
+        app.extensions["contactapp.definition_views"] = small
 
 
 def views() -> ViewCache[Row]:
@@ -69,6 +75,19 @@ def views() -> ViewCache[Row]:
 def note_views() -> ViewCache[NoteRow]:
     """The texts of their notes, read when somebody first searches in a book."""
     return current_app.extensions["contactapp.note_views"]
+
+
+def definition_views() -> ViewCache[Definition]:
+    """The definitions of their custom fields."""
+    return current_app.extensions["contactapp.definition_views"]
+
+
+def definitions(book: Book) -> Mapping[str, Definition]:
+    """The definitions of a book's custom fields by their keys, at least as new as this state of the
+    book; in a write, that of `ChangeLog.book`. Most books have none, and ask nobody for them."""
+    if not book.items:
+        return {}
+    return {row.key: row for row in definition_views().current(book).rows.values()}
 
 
 def large_books() -> Bounded:

@@ -30,8 +30,11 @@ from ..paging import CursorSeal
 from .part import AT, Part, Position, items, read
 
 TYPES = (
-    *("contact", "contact.created", "contact.updated", "contact.deleted"),
-    *("note", "note.created", "note.updated", "note.deleted", "note.processed"),
+    *("contact", "contact.created", "contact.updated", "contact.deleted", "contact.restored"),
+    *("contact.purged", "note", "note.created", "note.updated", "note.deleted", "note.restored"),
+    *("note.purged", "note.processed"),
+    *("custom_field", "custom_field.created", "custom_field.updated", "custom_field.deleted"),
+    "custom_field.restored",
     *("data", "data.created", "data.updated", "data.deleted"),
 )
 RETRY_AFTER = 5  # seconds, for whoever finds no place to wait

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
@@ -35,7 +35,17 @@ class Change(Model):
     `head` chains the row by `sealed_hash`, so that emptying does not break the chain."""
 
     __tablename__ = "change"
-    __table_args__ = (Index("ix_change_entity", "stream_id", "entity", "entity_id"),)
+    __table_args__ = (
+        Index("ix_change_entity", "stream_id", "entity", "entity_id"),
+        Index(
+            "ix_change_operation",
+            "stream_id",
+            "operation_id",
+            "seq",
+            sqlite_where=text("operation_id IS NOT NULL"),
+            postgresql_where=text("operation_id IS NOT NULL"),
+        ),
+    )
 
     stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

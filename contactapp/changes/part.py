@@ -16,6 +16,7 @@ from ..keyring import keyring
 from ..paging import PAGE_BYTES, kept_json
 from .models import GENESIS
 from .service import ENTITIES, SHOWN
+from .shown import shown_fields
 
 AT = 7  # where a row has its time
 _LONG_ITEM = 2**14  # bytes; dumping short ones twice is a tenth of a page's time
@@ -145,7 +146,7 @@ def items(part: Part) -> list[dict[str, Any]]:
     for row in part.rows:
         seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
         texts = sealed and orjson.loads(open_(sealed, seq))
-        after = texts and texts["after"]
+        after = texts and shown_fields(entity, texts["after"])
         found.append(
             {
                 "seq": seq,

@@ -38,7 +38,9 @@ class ChangesQuery(BookQuery):
 
 class Change(Schema):
     """What happened to something in the book, or in one's data. `data`: its fields after that; null
-    where it was deleted, or they have been erased. `key`: of data only."""
+    where it was deleted, or they have been erased. `key`: of data only. A contact that is deleted
+    lies in the trash, with its notes; `restored` brings it back, `purged` is the end of it, also
+    where it did not lie there before."""
 
     seq = fields.Integer(
         required=True, metadata={"description": "Its number in the book, or in the data."}

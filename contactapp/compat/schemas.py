@@ -8,7 +8,8 @@ from marshmallow import ValidationError, post_load, pre_load
 
 from ..contacts.filters import filters
 from ..contacts.listing import BY_ID, listing_of
-from ..contacts.queries import BirthdayQuery, Words
+from ..contacts.queries import BirthdayQuery
+from ..contacts.query_fields import Words
 from ..contacts.schemas import ContactPatch
 from ..incoming import MAX_ID, Problem
 from ..shapes import Paging, PlainInteger

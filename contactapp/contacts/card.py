@@ -1,4 +1,5 @@
-"""What a contact is: its fields, its computed name, and its JSON. Pure: dicts in, dicts out."""
+"""What a contact is: its fields, its computed name, and its JSON. Dicts in, dicts out; pure, but
+that where a photo is depends on the server."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..clock import rfc3339
+from ..pictures.service import PHOTOS
 from .entries import PARTS, SCALARS, Entry, edited, entries_of, primary_of, shown, stored
 
 LINES = {
@@ -32,6 +34,7 @@ READ_ONLY = (
     "id",
     "uid",
     "book_id",
+    "photo_url",
     "version",
     "created_at",
     "updated_at",
@@ -45,6 +48,7 @@ FIELDS = (
     *("id", "uid", "book_id", "name", *LINES, *LISTS, "starred", "custom_fields"),
     *READ_ONLY[3:],
 )
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _PARTIAL_DATE = re.compile(r"(?:(\d{4})|-)(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
 
 
@@ -110,6 +114,7 @@ def as_object(meta: Meta, card: dict[str, Any]) -> dict[str, Any]:
         "labels": card.get("labels", []),
         "starred": card.get("starred", False),
         "custom_fields": card.get("custom_fields", {}),
+        "photo_url": PHOTOS.url(card.get("photo")),
         "version": meta.version,
         "created_at": rfc3339(meta.created_at),
         "updated_at": rfc3339(meta.updated_at),
@@ -197,6 +202,11 @@ def urls_of(card: dict[str, Any]) -> list[Entry]:
 def addresses_of(card: dict[str, Any]) -> list[Entry]:
     """The postal addresses of a card, likewise."""
     return shown("addresses", entries_of(card, "addresses"))
+
+
+def is_email(text: str) -> bool:
+    """Whether the text may be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def is_partial_date(text: str) -> bool:

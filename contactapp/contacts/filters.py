@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from . import search
+from . import columns, search
 from .card import LINES
+from .columns import HAS, Days
+from .digits import whole_number
 from .folding import fold
 from .row import Row
 
 TEXT = ("name", *LINES)
-HAS = (*LINES, "custom_fields")
-CUSTOM_ENDINGS = ("_min", "_max", "_like")
+DATES = ("birthday", "anniversary")
 
 
 class Filter(NamedTuple):
@@ -59,19 +59,13 @@ class Searched(NamedTuple):
     kinds: int
 
 
-class Custom(NamedTuple):
-    """A custom field's value as a number, where it is one, and as folded text."""
-
-    number: float | None
-    text: str
-
-
 _WORDS = Searched("words", lambda row: search.words(row.card()), 1)
 _HAYSTACKS = Searched("haystack", lambda row: search.haystack(row.card()), 3)
 
 
 def filters(query: Mapping[str, Any]) -> tuple[Filter, ...]:
-    """The filters in a parsed query; a contact must pass every one."""
+    """The filters in a parsed query, of which a contact must pass every one. Those by custom fields
+    depend on the book (`custom`)."""
     return tuple(_each(query))
 
 
@@ -102,113 +96,62 @@ def _having(values: Iterable[tuple[int, str]], needles: tuple[str, ...]) -> list
 def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
     for field in TEXT:
         if field in query:
-            yield _phone_is(query[field]) if field == "phone" else _is(field, query[field])
+            yield _is(field, query[field])
         if f"{field}_like" in query:
-            like = query[f"{field}_like"]
-            yield _phone_like(like) if field == "phone" else _like(field, like)
-    for field in ("created", "updated"):
-        if f"{field}_min" in query or f"{field}_max" in query:
-            least = query.get(f"{field}_min", -math.inf)
-            yield _between(f"{field}_at", least, query.get(f"{field}_max", math.inf))
+            yield _like(field, query[f"{field}_like"])
+    if "label" in query:
+        yield Filter("labels", columns.labels, tuple((columns.whole(v),) for v in query["label"]))
+    if "label_like" in query:
+        yield Filter("labels", columns.labels, ((fold(query["label_like"]),),))
+    yield from _bounds(query)
     if "starred" in query:
         yield _equals("starred", lambda row: row.value("starred"), query["starred"])
     if "birthday_month" in query:
-        yield _equals("birthday_month", _birthday_month, query["birthday_month"])
+        yield _equals("birthday_month", columns.birthday_month, query["birthday_month"])
     if "has" in query:
         wanted = sum(1 << HAS.index(field) for field in query["has"])
-        yield Filter("filled", _filled, test=lambda found: found & wanted == wanted)
-    for name, value in query.get("custom", {}).items():
-        yield _custom(name, value)
+        yield Filter("filled", columns.filled, test=lambda found: found & wanted == wanted)
     if "q" in query:
         texts = searched_texts(query["q"])
         yield Filter(texts.column, texts.of, tuple(term.needles for term in query["q"]))
 
 
-def _folded(field: str) -> Callable[[Row], str | None]:
-    return lambda row: None if (value := row.value(field)) is None else fold(value)
-
-
 def _is(field: str, value: str) -> Filter:
-    return _equals(field, _folded(field), fold(value))
+    """Of those that a contact may have several of, any one."""
+    if field == "phone":
+        return Filter(field, columns.phones, (whole_number(value),))
+    if field == "email":
+        return Filter(field, columns.emails, ((columns.whole(value),),))
+    return _equals(field, columns.folded(field), fold(value))
 
 
 def _like(field: str, value: str) -> Filter:
-    return Filter(field, _folded(field), ((fold(value),),))
+    if field == "phone":
+        return Filter(field, columns.phones, (search.term(value).needles,))
+    of = columns.emails if field == "email" else columns.folded(field)
+    return Filter(field, of, ((fold(value),),))
 
 
 def _equals(column: str, of: Callable[[Row], Any], wanted: Any) -> Filter:
     return Filter(column, of, test=lambda found: found == wanted)
 
 
+def _bounds(query: Mapping[str, Any]) -> Iterator[Filter]:
+    for name in ("created", "updated"):
+        if f"{name}_min" in query or f"{name}_max" in query:
+            least = query.get(f"{name}_min", -math.inf)
+            yield _between(f"{name}_at", least, query.get(f"{name}_max", math.inf))
+    for field in DATES:
+        if f"{field}_min" in query or f"{field}_max" in query:
+            yield _within(field, query.get(f"{field}_min"), query.get(f"{field}_max"))
+
+
 def _between(field: str, least: float, most: float) -> Filter:
     return Filter(field, lambda row: row.value(field), test=lambda found: least <= found <= most)
 
 
-def _phone(row: Row) -> str | None:
-    return (phone := row.value("phone")) and search.phone_lines(phone)
-
-
-def _phone_is(value: str) -> Filter:
-    return Filter("phone", _phone, (search.whole_number(value),))
-
-
-def _phone_like(value: str) -> Filter:
-    return Filter("phone", _phone, (search.term(value).needles,))
-
-
-def _birthday_month(row: Row) -> int | None:
-    """The month of `YYYY-MM-DD`, `YYYY-MM` and `--MM-DD`; a year alone has none."""
-    day = row.value("birthday") or ""
-    month = day[2:4] if day.startswith("--") else day[5:7]
-    return int(month) if month else None
-
-
-def _filled(row: Row) -> int:
-    """Which of HAS have a value, a bit each."""
-    card = row.card()
-    return sum(1 << place for place, field in enumerate(HAS) if card.get(field))
-
-
-def _custom(name: str, value: str) -> Filter:
-    ending = next((e for e in CUSTOM_ENDINGS if name.endswith(e)), "")
-    key = name.removesuffix(ending)
-
-    def of(row: Row) -> Custom | None:
-        found = row.card().get("custom_fields", {}).get(key)
-        return None if found is None else Custom(_number(found), fold(search.text_of(found)))
-
-    test = _custom_test(ending, Custom(_number(value), fold(value)))
-    return Filter(("custom", key), of, test=test)
-
-
-def _custom_test(ending: str, wanted: Custom) -> Callable[[Custom], bool]:
-    """Numbers are compared as numbers, also where they came as text; all else as text, so that
-    dates written YYYY-MM-DD are in order."""
-    number, text = wanted
-    if ending == "_like":
-        return lambda found: text in found.text
-    if not ending:
-        same = number is not None
-        return lambda found: found.text == text or (same and found.number == number)
-    sign = 1 if ending == "_min" else -1
-    if number is not None:
-        bound = sign * number
-        return lambda found: found.number is not None and sign * found.number >= bound
-    if sign > 0:
-        return lambda found: found.text >= text
-    return lambda found: found.text <= text
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        # Not `inf`, `nan` and `1_000`, which Python takes for numbers too.
-        if not value[-1:].isdigit() or "_" in value:
-            return None
-        with suppress(ValueError):
-            return float(value)
-        return None
-    with suppress(OverflowError):
-        return float(value)
-    return None
+def _within(field: str, least: Days | None, most: Days | None) -> Filter:
+    """Only who was surely born between the two is: of a year alone all its days must be."""
+    first, last = least.first if least else "", most.last if most else "9999-12-31"
+    days = columns.days(field)
+    return Filter(("days", field), days, test=lambda on: first <= on.first and on.last <= last)

@@ -10,9 +10,8 @@ from marshmallow import ValidationError, fields, validate
 
 from ..incoming import Problem
 from ..strict_json import has_control
-from .card import is_partial_date
+from .card import is_email, is_partial_date
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?\S+")
 # A page that shows a contact makes a link of it: a click must not run what a card says.
 _RUN = {"javascript", "vbscript", "data"}
@@ -64,7 +63,7 @@ class Lines(Line):
 class EmailLine(Line):
     def _validate(self, value: Any) -> None:
         super()._validate(value)
-        if value is not None and not _ADDRESS.fullmatch(value):
+        if value is not None and not is_email(value):
             raise ValidationError(Problem("invalid_email", "Not an e-mail address."))
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 
 from ..books.view import BookView, Order, id_array
+from ..custom_fields.values import Defined
 from ..paging import CursorSeal
+from .custom import Sorting, custom_filters, sorting
 from .filters import Filter, also_in_notes, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row
 from .search import matched_in, needles_of
 
 BY_ID = ("id",)
+NONE_DEFINED: Defined = MappingProxyType({})
+MAX_LISTING = 400  # characters; a cursor has to find room in an address
 _FEW = 24  # contacts that are sorted sooner than they are picked out of the order of a large book
 _STRIDE = 512  # ids of an order looked at in one go
 
@@ -72,15 +77,20 @@ def page_of(
     *,
     searched: bool = False,
     noted: tuple[frozenset[int], ...] = (),
+    defined: Defined = NONE_DEFINED,
 ) -> Page:
     """The page that the query asks for; `noted` are, for each word of it, the contacts that have it
-    in a note. Raises BadRequest for a cursor that is not of this list."""
-    sort, limit, listing = query["sort"], query["limit"], query["listing"]
-    ids: Sequence[int] = view.ids if sort == BY_ID else view.order(sort, order_by(sort)).ids
-    found = _found(view, also_in_notes(query["where"], noted) if noted else query["where"])
+    in a note, `defined` the book's custom fields. Raises BadRequest for a cursor that is not of
+    this list, InvalidFields for a value that is not of its custom field's type."""
+    sort, limit, listing = sorting(query["sort"], defined), query["limit"], query["listing"]
+    ids: Sequence[int] = view.ids
+    if sort.names != BY_ID:
+        ids = view.order(sort.kept_as, order_by(sort)).ids
+    where = query["where"] + custom_filters(query.get("custom", {}), defined)
+    found = _found(view, also_in_notes(where, noted) if noted else where)
     total = len(ids) if found is None else len(found)
     members: set[int] | None = None
-    if found is not None and sort == BY_ID:
+    if found is not None and sort.names == BY_ID:
         ids = sorted(found)
     elif found is not None and total <= _FEW:
         ids = sorted(found, key=lambda i: _key_of(view.rows[i], sort))
@@ -132,53 +142,53 @@ def _chosen(
     return found[skip : skip + count]
 
 
-def _position(
-    view: BookView[Row], ids: Sequence[int], sort: tuple[str, ...], values: list[Any]
-) -> int:
+def _position(view: BookView[Row], ids: Sequence[int], sort: Sorting, values: list[Any]) -> int:
     """Where the list goes on after the row that had these values, whether or not it still has
     them: a cursor stays right while others write."""
-    if sort == BY_ID:
+    if sort.names == BY_ID:
         return bisect_right(ids, values[-1])
-    return bisect_right(ids, _key(values, sort), key=lambda i: _key_of(view.rows[i], sort))
+    return bisect_right(ids, _key(values, sort.names), key=lambda i: _key_of(view.rows[i], sort))
 
 
 def listing_of(sort: tuple[str, ...], filters: Mapping[str, Any]) -> str:
     """What a cursor is bound to: the order, and a hash of the filters as they were given."""
     order = ",".join(sort)
+    if len(order) > MAX_LISTING:  # with users' own words in it
+        order = hashlib.blake2b(order.encode(), digest_size=16).hexdigest()
     if not filters:
         return order
     text = orjson.dumps(filters, option=orjson.OPT_SORT_KEYS)
     return f"{order}|{hashlib.blake2b(text, digest_size=16).hexdigest()}"
 
 
-def order_by(sort: tuple[str, ...]) -> Callable[[BookView[Row]], Order[Row]]:
+def order_by(sort: Sorting) -> Callable[[BookView[Row]], Order[Row]]:
     """Makes this order of a view: nulls last, the id as the last key."""
 
     def make(view: BookView[Row]) -> Order[Row]:
         ids = list(view.ids)
         # Stable sorts from the last key to the first: a third of the time of one sort by `_key`,
         # whose descending parts compare in Python.
-        for name in reversed(sort):
-            field = name.removeprefix("-")
-            values = ((i, view.rows[i].value(field)) for i in ids)
+        for name in reversed(sort.names):
+            one = sort._replace(names=(name,))
+            values = ((i, one.values(view.rows[i])[0]) for i in ids)
             keys = {i: sort_key(value) for i, value in values if value is not None}
-            filled = sorted(keys, key=keys.__getitem__, reverse=name != field)
+            filled = sorted(keys, key=keys.__getitem__, reverse=name.startswith("-"))
             ids = filled + [i for i in ids if i not in keys]
         return Order(id_array(ids), lambda row: _key_of(row, sort))
 
     return make
 
 
-def _values(row: Row, sort: tuple[str, ...]) -> list[Any]:
+def _values(row: Row, sort: Sorting) -> list[Any]:
     """What a cursor remembers of a row: its sort values, cut to what decides, and its id."""
-    if sort == BY_ID:
+    if sort.names == BY_ID:
         return [row.id, row.id]  # every page needs it, and need not read the blob
-    values = row.values(tuple(name.removeprefix("-") for name in sort))
+    values = sort.values(row)
     return [*(v[:SORTED_CHARACTERS] if isinstance(v, str) else v for v in values), row.id]
 
 
-def _key_of(row: Row, sort: tuple[str, ...]) -> tuple[Any, ...]:
-    return _key(_values(row, sort), sort)
+def _key_of(row: Row, sort: Sorting) -> tuple[Any, ...]:
+    return _key(_values(row, sort), sort.names)
 
 
 def _key(values: list[Any], sort: tuple[str, ...]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import orjson
 
 from .. import paging
 from ..actor import Actor, Book
-from ..books.service import looking_through, note_texts, views
+from ..books.service import definitions, looking_through, note_texts, views
 from ..changes.service import history
 from ..clock import rfc3339
 from ..config import settings
@@ -21,7 +21,9 @@ from ..keyring import keyring
 from ..notes.finding import contacts_noted
 from .birthdays import BirthdayPage, month_and_day, page_of_birthdays
 from .card import Meta, as_object
-from .listing import BY_ID, Page, page_of
+from .custom import by_custom_fields, sorting
+from .listing import BY_ID, NONE_DEFINED, Page, page_of
+from .row import Row
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 _EXPORTED_AT_ONCE = 500
@@ -39,8 +41,13 @@ def list_contacts(
     it says where the words of `q` were found."""
     view = views().current(actor.book)
     seal = paging.CursorSeal(actor.user_id, actor.book.id)
-    sort = query["sort"]
-    looked_through = query["where"] or not (sort == BY_ID or view.has_order(sort))
+    defined = definitions(actor.book) if by_custom_fields(query) else NONE_DEFINED
+    sort = sorting(query["sort"], defined)
+    looked_through = (
+        query["where"]
+        or query.get("custom")
+        or not (sort.names == BY_ID or view.has_order(sort.kept_as))
+    )
     place: AbstractContextManager[Any]
     if "q" in query:
         place = note_texts(actor.book, len(view))
@@ -48,7 +55,9 @@ def list_contacts(
         place = looking_through(len(view) if looked_through else 0)
     with place as notes:
         noted = contacts_noted(notes, query["q"]) if notes else ()
-        return view.head, page_of(view, query, seal, searched=searched, noted=noted)
+        return view.head, page_of(
+            view, query, seal, searched=searched, noted=noted, defined=defined
+        )
 
 
 def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[bytes, BirthdayPage]:
@@ -61,13 +70,18 @@ def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[by
 
 
 def get_contact(actor: Actor, contact_id: int) -> tuple[int, bytes]:
-    """A live contact's version and JSON. A book that is not in memory is not loaded for it. Raises
-    NotFound."""
+    """A live contact's version and JSON. Raises NotFound."""
+    row = live_row(actor, contact_id)
+    return row.version, row.body
+
+
+def live_row(actor: Actor, contact_id: int) -> Row:
+    """A live contact. A book that is not in memory is not loaded for it. Raises NotFound."""
     view = views().peek(actor.book)
     row = view.get(contact_id) if view is not None else views().open_one(actor.book, contact_id)
     if row is None:
         raise NotFound()
-    return row.version, row.body
+    return row
 
 
 def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
@@ -79,9 +93,14 @@ def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
     return row.version, row.card()
 
 
+def is_live(book: Book, contact_id: int) -> bool:
+    """Whether the book has such a contact, and not in the trash."""
+    return lane().one(_LIVE, (book.id, contact_id)) is not None
+
+
 def require_contact(book: Book, contact_id: int) -> None:
     """Raise NotFound where the book has no such live contact."""
-    if lane().one(_LIVE, (book.id, contact_id)) is None:
+    if not is_live(book, contact_id):
         raise NotFound()
 
 

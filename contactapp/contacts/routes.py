@@ -19,10 +19,12 @@ from ..changes.schemas import HistoryPage, HistoryQuery, Revert
 from ..config import settings
 from ..http import Blueprint, actor, versioned
 from ..paging import answer_book_page, answer_page
-from ..shapes import BookQuery
+from ..shapes import BookQuery, DryRun
 from ..users.service import today_of
-from . import service
-from .queries import BirthdayQuery, ListQuery, SearchQuery
+from . import bulk, service, trash
+from .bulk_schemas import ContactBulk, ContactBulkAnswer
+from .merged import leading_on
+from .queries import BirthdayQuery, DeleteQuery, ListQuery, SearchQuery, TrashQuery
 from .schemas import (
     BirthdayPage,
     Contact,
@@ -30,10 +32,15 @@ from .schemas import (
     ContactPage,
     ContactPatch,
     SearchPage,
+    TrashPage,
 )
 
 contacts = Blueprint(
-    "contacts", __name__, description="The contacts of an address book", area="contacts"
+    "contacts",
+    __name__,
+    description="The contacts of an address book",
+    area="contacts",
+    around=leading_on,
 )
 
 
@@ -114,12 +121,50 @@ def patch_contact(patch: dict[str, Any], _query: dict[str, Any], contact_id: int
 
 @contacts.route("/contacts/<id:contact_id>", methods=["DELETE"])
 @versioned
-@contacts.query(BookQuery)
+@contacts.query(DeleteQuery)
 @contacts.response(204)
-def trash_contact(_query: dict[str, Any], contact_id: int) -> Response:
-    """Move a contact to the trash"""
-    service.trash_contact(actor(), actor().book, contact_id, expected_version())
+def trash_contact(query: dict[str, Any], contact_id: int) -> Response:
+    """Move a contact to the trash, or delete it for good with `permanent=true`"""
+    delete = trash.delete_permanently if query["permanent"] else service.trash_contact
+    delete(actor(), actor().book, contact_id, expected_version())
     return no_content()
+
+
+@contacts.route("/contacts/trash")
+@contacts.query(TrashQuery)
+@contacts.response(200, TrashPage)
+def list_trash(query: dict[str, Any]) -> Response:
+    """List what lies in the trash, what was deleted last first"""
+    return answer_page(b"trash", trash.list_trash(actor(), query))
+
+
+@contacts.route("/contacts/<id:contact_id>/restore", methods=["POST"])
+@versioned
+@contacts.query(BookQuery)
+@contacts.response(200, Contact)
+def restore_contact(_query: dict[str, Any], contact_id: int) -> Response:
+    """Take a contact out of the trash, with its notes
+
+    It takes a place of the limit again: 403 `contact_limit_reached` where there is none. A contact
+    that does not lie in the trash stays as it is.
+    """
+    return _contact(trash.restore_contact(actor(), actor().book, contact_id, expected_version()))
+
+
+@contacts.route("/contacts/bulk", methods=["POST"])
+@contacts.query(DryRun)
+@contacts.body(ContactBulk, times=4)
+@contacts.response(200, ContactBulkAnswer)
+def change_contacts(fields: dict[str, Any], query: dict[str, Any]) -> Response:
+    """Create, change and delete many contacts at once
+
+    Each operation is told with its own status. `atomic`, which is the default, does all or none:
+    then an operation that cannot be done makes the answer 422 `bulk_failed`, or 403
+    `contact_limit_reached` where only the limit is in the way, with `items` as in the answer; 424
+    are those that could have been done. All that was done is one operation, which can be undone.
+    """
+    who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
+    return answer_object(bulk.run_bulk(who, who.book, fields["operations"], **how))
 
 
 @contacts.route("/contacts/<id:contact_id>/history")

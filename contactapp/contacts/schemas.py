@@ -154,11 +154,28 @@ class Contact(Schema):
     labels = fields.List(fields.String(), required=True)
     starred = fields.Boolean(required=True)
     custom_fields = fields.Dict(keys=fields.String(), required=True)
+    photo_url = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "For an `<img>`, 256 pixels; null without a photo."},
+    )
     version = fields.Integer(required=True)
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
     created_by = fields.Integer(required=True)
     updated_by = fields.Integer(required=True)
+
+
+class Photo(Schema):
+    """Where a contact's photo is. A new one has new addresses, so each may be cached for ever."""
+
+    photo_url = fields.String(required=True, metadata={"description": "For an `<img>`."})
+    photo_urls = fields.Dict(
+        required=True,
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The same by size: 64, 256 and 512 pixels."},
+    )
 
 
 class ListedContact(Contact):
@@ -170,7 +187,9 @@ class ContactPage(PageShape):
 
 
 class FoundContact(Contact):
-    """A contact that was searched for: `matched_in` names the fields that have the words."""
+    """A contact that was searched for: `matched_in` names the fields that have the words. `email`
+    and `phone` are any of the contact's, `custom_fields.floor` is one custom field, `notes` are its
+    notes."""
 
     matched_in = fields.List(fields.String(), required=True)
 
@@ -193,3 +212,18 @@ class BirthdayPage(PageShape):
     """One page of those who have a birthday soon, the next one first."""
 
     items = fields.List(fields.Nested(ContactWithBirthday), required=True)
+
+
+class TrashedContact(Contact):
+    """A contact in the trash: when it was deleted, and by whom; `merged_into`: the contact that it
+    became a part of, null where it was just deleted."""
+
+    deleted_at = fields.DateTime(required=True)
+    deleted_by = fields.Integer(required=True)
+    merged_into = fields.Integer(required=True, allow_none=True)
+
+
+class TrashPage(PageShape):
+    """One page of the trash, what was deleted last first."""
+
+    items = fields.List(fields.Nested(TrashedContact), required=True)

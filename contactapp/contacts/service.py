@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import orjson
+from collections.abc import Callable, Collection
+from typing import Any
 
 from ..actor import Actor, Book
+from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..config import settings
-from ..crypto import Cipher
 from ..database import Sql, lane, write_transaction
-from ..errors import NotFound, PreconditionFailed
+from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
-from .card import Meta, as_object, canonical, comparable, hidden, merged, told
+from .across import (
+    change_all,
+    count_custom_fields,
+    count_labels,
+    with_custom_field,
+    with_label,
+)
+from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
+from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
     export_contacts,
@@ -27,9 +33,10 @@ from .reading import (
     read_card,
     require_contact,
 )
+from .setting_back import Past, set_back
+from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
-Versions = tuple[int, ...] | None
 Edit = Callable[[dict[str, Any]], dict[str, Any]]  # what a contact has, to a merge patch of it
 
 _FIND = Sql(
@@ -46,29 +53,19 @@ _TRASH = Sql(
 )
 
 
-class Stored(NamedTuple):
-    """A contact as the database holds it, opened."""
-
-    meta: Meta
-    card: dict[str, Any]
-
-    def shown(self) -> dict[str, Any]:
-        """The contact as the API shows it."""
-        return as_object(self.meta, self.card)
-
-
 def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
     # Numbers are read and the card is sealed before the transaction: every other writer waits for
     # what is done in it.
-    card, uid = whole(_numbered(fields)), str(uuid.uuid4())
-    sealed = _sealed(keyring().cipher(book.key_id), book, uid, card)
-    return Stored(_insert(actor, book, uid, card, sealed), card)
+    card, uid = whole(numbered_here(fields), None, definitions(book)), str(uuid.uuid4())
+    sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
+    return _insert(actor, book, uid, card, sealed)
 
 
 @write_transaction
-def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Meta:
+def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: bytes) -> Stored:
     log = ChangeLog(actor, book)
+    card, sealed = refitted(log, uid, card, sealed)
     take_contacts(book.owner_id, 1)
     by = actor.user_id
     row: dict[str, Any] = {
@@ -82,14 +79,14 @@ def _insert(actor: Actor, book: Book, uid: str, card: dict[str, Any], sealed: by
     }
     contact_id = lane().insert("contact", {**row, "sealed": sealed})
     log.append("contact", contact_id, "create", 1, None, told(card))
-    return Meta(contact_id, **row)
+    return Stored(Meta(contact_id, **row), card)
 
 
 def replace_contact(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     """Give a contact exactly these fields. Raises NotFound, PreconditionFailed, InvalidFields."""
-    return _replace(actor, book, contact_id, _numbered(fields), versions)
+    return _replace(actor, book, contact_id, numbered_here(fields), versions)
 
 
 @write_transaction
@@ -97,16 +94,19 @@ def _replace(
     actor: Actor, book: Book, contact_id: int, fields: dict[str, Any], versions: Versions
 ) -> Stored:
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole({**hidden(found.card), **fields}, found.card)
-    return _store(log, actor, book, found, card)
+
+    def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
+        return whole({**hidden(card), **fields}, card, definitions(log.book)), None
+
+    found = _find(log, book, contact_id, versions, put)
+    return _store(log, actor, book, found, put(found.card)[0])
 
 
 def patch_contact(
     actor: Actor, book: Book, contact_id: int, patch: dict[str, Any], versions: Versions
 ) -> Stored:
     """Apply a merge patch (RFC 7396). Raises as replace_contact does."""
-    sent = _numbered(patch)
+    sent = numbered_here(patch)
     return _patch(actor, book, contact_id, lambda _: sent, versions)
 
 
@@ -115,15 +115,19 @@ def edit_contact(
 ) -> Stored:
     """Apply the merge patch that `edit` makes of what the contact has. Raises as replace_contact
     does, and what `edit` raises."""
-    return _patch(actor, book, contact_id, lambda card: _numbered(edit(card)), versions)
+    return _patch(actor, book, contact_id, lambda card: numbered_here(edit(card)), versions)
 
 
 @write_transaction
 def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Versions) -> Stored:
     log = ChangeLog(actor, book)
-    found = _find(log, book, contact_id, versions)
-    card = whole(merged(found.card, edit(found.card)), found.card)
-    return _store(log, actor, book, found, card)
+
+    def patched(card: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        patch = edit(card)
+        return whole(merged(card, patch), card, definitions(log.book)), patch.keys()
+
+    found = _find(log, book, contact_id, versions, patched)
+    return _store(log, actor, book, found, patched(found.card)[0])
 
 
 @write_transaction
@@ -136,7 +140,7 @@ def revert_contact(
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
     card = canonical(log.state_at("contact", contact_id, version))
-    return _store(log, actor, book, found, whole(card, found.card))
+    return _store(log, actor, book, found, whole(card, found.card, definitions(log.book)))
 
 
 @write_transaction
@@ -153,13 +157,14 @@ def trash_contact(actor: Actor, book: Book, contact_id: int, versions: Versions)
 
 def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[str, Any]) -> Stored:
     """Write the new card. A write that changes nothing makes no version and no change row."""
-    if _text(card) == _text(found.card):
+    card = follow(book, found.meta.id, found.card, card)
+    if text_of(card) == text_of(found.card):
         return found
     meta = found.meta._replace(
         version=found.meta.version + 1, updated_at=log.now, updated_by=actor.user_id
     )
     changed = (
-        _sealed(log.cipher, book, meta.uid, card),
+        sealed_card(log.cipher, book.id, meta.uid, card),
         meta.version,
         meta.updated_at,
         meta.updated_by,
@@ -169,45 +174,55 @@ def _store(log: ChangeLog, actor: Actor, book: Book, found: Stored, card: dict[s
     return Stored(meta, card)
 
 
-def _text(card: dict[str, Any]) -> bytes:
-    """One text per card: to Python 1, 1.0 and true in a custom field are equal, in JSON not."""
-    return orjson.dumps(comparable(card), option=orjson.OPT_SORT_KEYS)
-
-
-def _find(log: ChangeLog, book: Book, contact_id: int, versions: Versions) -> Stored:
-    """A live contact of this book under the stream's lock, at one of the expected versions."""
+def _find(
+    log: ChangeLog,
+    book: Book,
+    contact_id: int,
+    versions: Versions,
+    edit: Attempt | None = None,
+) -> Stored:
+    """A live contact of this book under the stream's lock, at one of the expected versions; `edit`
+    is what is to be done to it."""
     row = lane().one(_FIND, (book.id, contact_id))
     if row is None:
         raise NotFound()
     meta, sealed = Meta(*row[:-1]), row[-1]
-    if versions is not None and meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The contact is at version {meta.version} now; read it and try again.",
-            current_version=meta.version,
-        )
-    plaintext = log.cipher.open(sealed, *_place(book, meta.uid))
-    return Stored(meta, orjson.loads(plaintext))
+    found = Stored(meta, opened(log.cipher, book.id, meta.uid, sealed))
+    require_version(log, found, versions, edit)
+    return found
 
 
-def _sealed(cipher: Cipher, book: Book, uid: str, card: dict[str, Any]) -> bytes:
-    return cipher.seal(orjson.dumps(card), *_place(book, uid))
+def refitted(
+    log: ChangeLog, uid: str, card: dict[str, Any], sealed: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """A new card that was made and sealed before the book was locked, as it has to be now: somebody
+    may have defined a custom field since. Raises InvalidFields."""
+    defined = definitions(log.book)
+    again = whole(card, None, defined) if defined else card
+    if text_of(again) == text_of(card):
+        return card, sealed
+    return again, sealed_card(log.cipher, log.book.id, uid, again)
 
 
-def _place(book: Book, uid: str) -> tuple[object, ...]:
-    return ("contact", "sealed", book.id, uid)
-
-
-def _numbered(fields: dict[str, Any]) -> dict[str, Any]:
+def numbered_here(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a contact with their numbers read as this server's setting says."""
     return numbered(fields, settings().phone_region)
 
 
 __all__ = [
+    "Past",
     "Stored",
     "Versions",
+    "change_all",
     "contact_history",
+    "count_custom_fields",
+    "count_labels",
     "create_contact",
     "edit_contact",
+    "erase_photos",
     "export_contacts",
+    "export_photos",
+    "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",
@@ -216,5 +231,8 @@ __all__ = [
     "replace_contact",
     "require_contact",
     "revert_contact",
+    "set_back",
     "trash_contact",
+    "with_custom_field",
+    "with_label",
 ]

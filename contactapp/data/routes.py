@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from flask import Response, request
@@ -15,6 +14,7 @@ from ..answers import (
     answer,
     conditional,
     expected_version,
+    in_path,
     list_tag,
     no_content,
     not_modified,
@@ -148,12 +148,6 @@ def _with_a_slash_too(state: BlueprintSetupState) -> None:
 def list_data_history(query: dict[str, Any], key: str) -> Response:
     """List the versions of an entry, the newest first"""
     return answer_page(b"history", service.entry_history(actor(), _key(key), query))
-
-
-def in_path(key: str) -> str:
-    """A key as an address can say it. Most clients take dots alone away before they send them, and
-    browsers these too (WHATWG URL), but any may be told to send an address as it is."""
-    return "%2E" * len(key) if key in {".", ".."} else quote(key, safe="")
 
 
 def _key(given: str) -> str:

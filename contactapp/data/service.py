@@ -30,6 +30,7 @@ from .reading import (
     place,
     state_of_lists,
 )
+from .wanted import fields_of, require
 
 Versions = tuple[int, ...] | None
 ANYHOW = Precondition()
@@ -80,8 +81,8 @@ def _put(
 ) -> Stored:
     log = ChangeLog(actor, actor.book)
     found = _find(log, actor.book, key)
-    wanted.check(found.meta.version if found else None)
     expires_at = _expiry(log, ttl)
+    require(log, actor, found, wanted, lambda: (fields_of(text, expires_at), None))
     if found is None:
         return _insert(log, actor.book, key, text, sealed, expires_at)
     return _store(log, actor.book, found, text, expires_at, sealed)
@@ -92,13 +93,18 @@ def patch_entry(actor: Actor, key: str, patch: dict[str, Any], versions: Version
     """Apply a merge patch (RFC 7396) of `value` and `ttl`; an expiry stays where `ttl` is absent.
     Raises NotFound, PreconditionFailed, InvalidFields or Forbidden."""
     log = ChangeLog(actor, actor.book)
-    found = _expected(log, actor.book, key, versions)
-    text, expires_at = found.text, found.meta.expires_at
-    if "value" in patch:
-        text = json_of(merged(found.value, patch["value"]))
-    if "ttl" in patch:
-        expires_at = _expiry(log, patch["ttl"])
-    return _store(log, actor.book, found, text, expires_at)
+    found = _live(log, actor.book, key)
+
+    def patched() -> tuple[bytes, int | None]:
+        text, expires_at = found.text, found.meta.expires_at
+        if "value" in patch:
+            text = json_of(merged(found.value, patch["value"]))
+        return text, _expiry(log, patch["ttl"]) if "ttl" in patch else expires_at
+
+    sent = {"expires_at" if name == "ttl" else name for name in patch}
+    wanted = Precondition(versions)
+    require(log, actor, found, wanted, lambda: (fields_of(*patched()), sent))
+    return _store(log, actor.book, found, *patched())
 
 
 @write_transaction
@@ -109,7 +115,7 @@ def increment_entry(
     PreconditionFailed, Conflict (`not_a_number`), InvalidFields or Forbidden."""
     log = ChangeLog(actor, actor.book)
     found = _find(log, actor.book, key)
-    wanted.check(found.meta.version if found else None)
+    require(log, actor, found, wanted)
     number = 0 if found is None else found.value
     if isinstance(number, bool) or not isinstance(number, int):
         raise Conflict("not_a_number")
@@ -127,7 +133,9 @@ def increment_entry(
 def delete_entry(actor: Actor, key: str, versions: Versions = None) -> Book:
     """Delete an entry; the store as it is then. Raises NotFound or PreconditionFailed."""
     log = ChangeLog(actor, actor.book)
-    remove(log, actor.book, _expected(log, actor.book, key, versions))
+    found = _live(log, actor.book, key)
+    require(log, actor, found, Precondition(versions))
+    remove(log, actor.book, found)
     return _state(log, actor.book)
 
 
@@ -139,12 +147,10 @@ def remove(log: ChangeLog, store: Book, entry: Entry, *, by_nobody: bool = False
     log.append("data", entry.meta.id, "delete", version, told, None, by_nobody=by_nobody)
 
 
-def _expected(log: ChangeLog, store: Book, key: str, versions: Versions) -> Entry:
-    """An entry under the store's lock, at one of these versions."""
+def _live(log: ChangeLog, store: Book, key: str) -> Entry:
     found = _find(log, store, key)
     if found is None:
         raise NotFound("key_not_found")
-    Precondition(versions).check(found.meta.version)
     return found
 
 

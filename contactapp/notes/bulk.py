@@ -9,7 +9,8 @@ from ..changes.service import ChangeLog
 from ..database import write_transaction
 from ..errors import AppError, FieldError, InvalidFields
 from ..incoming import loaded
-from . import service
+from ..operations import service as operations_service
+from . import service, writing
 from .schemas import NoteInput, NotePatch, Operation
 
 _OPERATION, _INPUT, _PATCH = Operation(), NoteInput(), NotePatch()
@@ -29,29 +30,34 @@ class Item(NamedTuple):
 class _Undone(Exception):
     """Carries the answer out of a transaction that must not be kept."""
 
-    def __init__(self, items: list[dict[str, Any]]) -> None:
-        self.items = items
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told = told
         super().__init__()
 
 
 def run_bulk(
     actor: Actor, book: Book, operations: list[dict[str, Any]], *, atomic: bool, dry_run: bool
-) -> list[dict[str, Any]]:
-    """Do the operations in their order; what became of each. Raises InvalidFields where one of an
-    `atomic` call cannot be done, naming all of those; then none is."""
+) -> dict[str, Any]:
+    """Do the operations in their order; what became of each (schema BulkAnswer). Raises
+    InvalidFields where one of an `atomic` call cannot be done, naming all of those; then none is.
+    """
     checked = [_checked(operation) for operation in operations]
     try:
         return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
     except _Undone as undone:
-        return undone.items
+        return undone.told
 
 
 @write_transaction
 def _run(
     actor: Actor, book: Book, checked: list[Item], *, atomic: bool, dry_run: bool
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     log = ChangeLog(actor, book)
-    done = [_done(log, actor, book, item) for item in checked]
+    operation_id: int | None = operations_service.begin(log, actor, book, "bulk")
+    with log.together():
+        done = [_done(log, actor, book, item) for item in checked]
+    if not operations_service.end(log):
+        operation_id = None
     failed = [(i, error) for i, error in enumerate(done) if isinstance(error, AppError)]
     if atomic and failed:
         raise InvalidFields(errors=[e for i, error in failed for e in _field_errors(i, error)])
@@ -60,8 +66,8 @@ def _run(
         for i, (item, result) in enumerate(zip(checked, done, strict=True))
     ]
     if dry_run:
-        raise _Undone(items)
-    return items
+        raise _Undone({"items": items, "operation_id": None})
+    return {"items": items, "operation_id": operation_id}
 
 
 def _checked(operation: dict[str, Any]) -> Item:
@@ -94,11 +100,11 @@ def _done(log: ChangeLog, actor: Actor, book: Book, item: Item) -> service.Store
         return item.error
     try:
         if item.op == "create":
-            return service.create(log, actor, book, item.fields["contact_id"], item.fields["body"])
-        found = service.find(log, book, item.note_id, item.versions)
+            return writing.create(log, actor, book, item.fields["contact_id"], item.fields["body"])
+        found = writing.find(log, book, item.note_id, item.versions)
         if item.op == "update":
-            return service.change(log, actor, book, found, item.fields)
-        service.delete(log, actor, book, found)
+            return writing.change(log, actor, book, found, item.fields)
+        writing.delete(log, actor, book, found)
         return None
     except AppError as error:
         if item.fields and error.errors:  # about a member of the note

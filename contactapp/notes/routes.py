@@ -18,17 +18,17 @@ from ..answers import (
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
+from ..contacts.merged import leading_on
 from ..contacts.schemas import Contact
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, versioned
 from ..paging import answer_page
-from ..shapes import BookQuery
+from ..shapes import BookQuery, DryRun
 from . import bulk, service, suggestions
 from .schemas import (
     Accepted,
     Bulk,
     BulkAnswer,
-    DryRun,
     NestedQuery,
     Note,
     NoteInput,
@@ -38,7 +38,13 @@ from .schemas import (
     Suggestions,
 )
 
-notes = Blueprint("notes", __name__, description="Notes about contacts", area="contacts")
+notes = Blueprint(
+    "notes",
+    __name__,
+    description="Notes about contacts",
+    area="contacts",
+    around=leading_on,
+)
 
 
 @notes.route("/notes")
@@ -94,7 +100,7 @@ def _created(contact_id: int, fields: dict[str, Any], query: dict[str, Any]) -> 
 def change_notes(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Create, change and delete many notes at once"""
     who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
-    return answer_object({"items": bulk.run_bulk(who, who.book, fields["operations"], **how)})
+    return answer_object(bulk.run_bulk(who, who.book, fields["operations"], **how))
 
 
 @notes.route("/notes/<id:note_id>")

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ..contacts import search
+from ..contacts.digits import phone_lines
 from ..contacts.folding import CLOSED, SPACED, fold
 from .extract import phones
 from .note import Meta
@@ -36,5 +36,5 @@ class NoteRow:
         body = orjson.loads(self.sealed_text)["body"]
         literal = " ".join(fold(body).split())
         forms = (" ".join(literal.translate(SPACED).split()), literal, literal.translate(CLOSED))
-        numbers = map(search.phone_lines, phones(body))
+        numbers = map(phone_lines, phones(body))
         return "\n".join((*dict.fromkeys(forms), *numbers))

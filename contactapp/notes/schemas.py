@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
-from ..contacts.queries import QueryFlag, Words
+from ..contacts.query_fields import Words
 from ..incoming import MAX_ID, Problem
-from ..shapes import BookQuery, Flag, Names, PageShape, Paging, PlainInteger
+from ..shapes import BookQuery, Failure, Flag, Id, Names, PageShape, Paging, PlainInteger
 from .aliases import ALIASES, AliasConflict, resolved
 from .note import FIELDS, READ_ONLY, STATUSES, normal
 
@@ -30,18 +30,6 @@ class NoteText(fields.String):
             return normal(value)
         except ValueError as error:
             raise ValidationError(Problem("invalid_text", str(error))) from None
-
-
-class Id(fields.Integer):
-    """An id in a JSON body."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(min=1, max=MAX_ID), **kwargs)
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValidationError(Problem("wrong_type", "Not an integer."))
-        return value
 
 
 class _NoteFields(Schema):
@@ -133,13 +121,6 @@ class NotesQuery(NestedQuery):
     contact_id = PlainInteger(minimum=1, maximum=MAX_ID)
 
 
-class DryRun(BookQuery):
-    dry_run = QueryFlag(
-        load_default=False,
-        metadata={"description": "true answers what would happen, and changes nothing."},
-    )
-
-
 class Extracted(Schema):
     """What a note mentions, each value once."""
 
@@ -178,15 +159,6 @@ class NotePage(PageShape):
     items = fields.List(fields.Nested(ListedNote(partial=True)), required=True)
 
 
-class Failure(Schema):
-    """Why one operation was not done."""
-
-    status = fields.Integer(required=True)
-    code = fields.String(required=True)
-    detail = fields.String(required=True)
-    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)
-
-
 class BulkItem(Schema):
     """What became of one operation: `note` where there is one now, else `error`."""
 
@@ -197,7 +169,10 @@ class BulkItem(Schema):
 
 
 class BulkAnswer(Schema):
+    """What became of all of them. `operation_id`: what to undo; null where nothing was changed."""
+
     items = fields.List(fields.Nested(BulkItem), required=True)
+    operation_id = fields.Integer(required=True, allow_none=True)
 
 
 class Suggestion(Schema):

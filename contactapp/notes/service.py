@@ -1,69 +1,23 @@
-"""Everything that is done to notes. Each write is one transaction, with a change row per note.
-
-A new text is read by a job, queued in the same transaction: see `processing`.
-"""
+"""Everything that is done to notes. Each write is one transaction, with a change row per note."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
-from ..contacts.service import Versions, require_contact
-from ..database import Sql, lane, write_transaction
-from ..errors import FieldError, NotFound, PreconditionFailed
-from ..jobs.service import enqueue
-from .note import Meta
+from ..contacts.service import Versions
+from ..database import write_transaction
 from .reading import export_notes, get_note, list_notes, note_history
-from .stored import FIND, Stored, place, sealed
-
-JOB = "note.process"
-
-_STORE = Sql(
-    "UPDATE note SET contact_id = ?, version = ?, status = ?, sealed = ?, found = ?, "
-    "updated_at = ?, updated_by = ? WHERE book_id = ? AND id = ?"
-)
-_DELETE = Sql(
-    "UPDATE note SET deleted_at = ?, updated_at = ?, updated_by = ?, version = ? "
-    "WHERE book_id = ? AND id = ?"
-)
+from .setting_back import missing_contacts, set_back
+from .stored import Stored
+from .writing import change, create, delete, find, move_notes
 
 
 @write_transaction
 def create_note(actor: Actor, book: Book, contact_id: int, body: str) -> Stored:
     """Add a note about a contact. Raises NotFound where there is no such contact."""
     return create(ChangeLog(actor, book), actor, book, contact_id, body)
-
-
-def create(log: ChangeLog, actor: Actor, book: Book, contact_id: int, body: str) -> Stored:
-    """The same in the running transaction."""
-    _require(book, contact_id)
-    by, uid = actor.user_id, str(uuid.uuid4())
-    row: dict[str, Any] = {
-        "uid": uid,
-        "book_id": book.id,
-        "contact_id": contact_id,
-        "version": 1,
-        "status": "pending",
-        "created_at": log.now,
-        "updated_at": log.now,
-        "created_by": by,
-        "updated_by": by,
-    }
-    note_id = lane().insert("note", {**row, "sealed": sealed(log.cipher, book.id, uid, body)})
-    stored = Stored(Meta(note_id, **row), body, None)
-    log.append("note", note_id, "create", 1, None, stored.told())
-    enqueue(JOB, note_id, book.owner_id)
-    return stored
-
-
-def _require(book: Book, contact_id: int) -> None:
-    try:
-        require_contact(book, contact_id)
-    except NotFound as error:
-        absent = FieldError("/contact_id", "not_found", "There is no such contact.")
-        raise NotFound(errors=[absent]) from error
 
 
 @write_transaction
@@ -78,41 +32,8 @@ def change_note(
     """Give a note another text (`body`), or another contact (`contact_id`). Raises NotFound, also
     for a contact that is not there, and PreconditionFailed."""
     log = ChangeLog(actor, book)
-    found = find(log, book, note_id, versions, contact_id)
+    found = find(log, book, note_id, versions, contact_id, fields)
     return change(log, actor, book, found, fields)
-
-
-def change(
-    log: ChangeLog, actor: Actor, book: Book, found: Stored, fields: dict[str, Any]
-) -> Stored:
-    """The same in the running transaction. What changes nothing makes no version."""
-    body = fields.get("body", found.body)
-    contact_id = fields.get("contact_id", found.meta.contact_id)
-    if (body, contact_id) == (found.body, found.meta.contact_id):
-        return found
-    _require(book, contact_id)
-    same_text = body == found.body
-    meta = found.meta._replace(
-        contact_id=contact_id,
-        version=found.meta.version + 1,
-        status=found.meta.status if same_text else "pending",
-        updated_at=log.now,
-        updated_by=actor.user_id,
-    )
-    stored = Stored(meta, body, found.found if same_text else None)
-    result = stored.found and log.cipher.seal(stored.found, *place(book.id, meta.uid, "found"))
-    row = (
-        contact_id,
-        meta.version,
-        meta.status,
-        sealed(log.cipher, book.id, meta.uid, body),
-        result,
-    )
-    lane().run(_STORE, (*row, log.now, actor.user_id, book.id, meta.id))
-    log.append("note", meta.id, "update", meta.version, found.told(), stored.told())
-    if not same_text or meta.status == "pending":
-        enqueue(JOB, meta.id, book.owner_id)
-    return stored
 
 
 @write_transaction
@@ -135,30 +56,6 @@ def delete_note(
     delete(log, actor, book, find(log, book, note_id, versions, contact_id))
 
 
-def delete(log: ChangeLog, actor: Actor, book: Book, found: Stored) -> None:
-    """The same in the running transaction."""
-    version = found.meta.version + 1
-    row = (log.now, log.now, actor.user_id, version, book.id, found.meta.id)
-    lane().run(_DELETE, row)
-    log.append("note", found.meta.id, "delete", version, found.told(), None)
-
-
-def find(
-    log: ChangeLog, book: Book, note_id: int, versions: Versions, contact_id: int | None = None
-) -> Stored:
-    """A live note of this book under the stream's lock, at one of the expected versions."""
-    row = lane().one(FIND, (book.id, note_id))
-    found = None if row is None else Stored.of(row, log.cipher)
-    if found is None or contact_id not in {None, found.meta.contact_id}:
-        raise NotFound()
-    if versions is not None and found.meta.version not in versions:
-        raise PreconditionFailed(
-            detail=f"The note is at version {found.meta.version} now; read it and try again.",
-            current_version=found.meta.version,
-        )
-    return found
-
-
 __all__ = [
     "Stored",
     "change_note",
@@ -167,6 +64,9 @@ __all__ = [
     "export_notes",
     "get_note",
     "list_notes",
+    "missing_contacts",
+    "move_notes",
     "note_history",
     "revert_note",
+    "set_back",
 ]

@@ -14,8 +14,8 @@ import orjson
 
 from ..actor import Actor, Book
 from ..contacts import service as contacts
+from ..contacts.digits import number_of
 from ..contacts.entries import MAX_ENTRIES, SCALARS, entries_of
-from ..contacts.search import number_of
 from ..database import Sql, lane
 from ..errors import Forbidden, InvalidFields, PreconditionFailed
 from ..keyring import keyring

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 
 from ..errors import NotFound
 from ..http import unlimited
-from ..users.avatars import COLOURS, read_file
+from ..pictures.service import AVATARS, PHOTOS, Album
+from ..users.avatars import COLOURS
 
 media = Blueprint("media", __name__)
 
@@ -31,12 +32,14 @@ _SVG = (
 @unlimited
 def picture(file_name: str) -> Response:
     """Send an avatar."""
-    content = read_file(file_name)
-    if content is None:
-        raise NotFound()
-    answer = Response(content, content_type="image/webp")
-    answer.headers["Content-Disposition"] = 'inline; filename="avatar.webp"'
-    return _kept(answer, file_name)
+    return _sent(AVATARS, file_name, "avatar.webp")
+
+
+@media.get("/media/photos/<file_name>")
+@unlimited
+def photo(file_name: str) -> Response:
+    """Send the photo of a contact."""
+    return _sent(PHOTOS, file_name, "photo.webp")
 
 
 @media.get("/media/initials/<text>-<int(max=7):colour>.svg")
@@ -49,6 +52,15 @@ def initials(text: str, colour: int) -> Response:
     return _kept(
         Response(drawn, content_type="image/svg+xml; charset=utf-8"), f"{quote(text)}-{colour}"
     )
+
+
+def _sent(album: Album, file_name: str, saved_as: str) -> Response:
+    content = album.read(file_name)
+    if content is None:
+        raise NotFound()
+    answer = Response(content, content_type="image/webp")
+    answer.headers["Content-Disposition"] = f'inline; filename="{saved_as}"'
+    return _kept(answer, file_name)
 
 
 def _kept(answer: Response, tag: str) -> Response:

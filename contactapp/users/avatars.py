@@ -1,43 +1,20 @@
-"""Avatars: files under unguessable names in the instance folder, which a column of the user leads
-to.
-
-Files are written before the row names them and removed after it names others, so what a row names
-is always there; what a crash leaves over, a job sweeps.
-"""
+"""Avatars: pictures that a column of the user names, and initials where there is none."""
 
 from __future__ import annotations
 
-import base64
-import errno
-import hmac
-import math
-import os
 import re
-import secrets
-import time
 import unicodedata
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-from flask import current_app
 
 from .. import clock
 from ..actor import Actor
 from ..audit import service as audit
-from ..bounded import Bounded
-from ..config import Settings, settings
+from ..config import settings
 from ..database import Sql, lane, write_transaction
-from ..errors import InsufficientStorage, InvalidFields
-from ..keyring import keyring
+from ..pictures.service import AVATARS, FORMATS, SHOWN, SIZES
 
-FOLDER = "avatars"
-FORMATS = ("JPEG", "PNG", "WEBP")
-SIZES = (64, 256, 512)  # pixels, squares
 COLOURS = ("#7c3aed", "#2563eb", "#0f766e", "#15803d", "#a16207", "#b91c1c", "#be185d", "#475569")
-ORPHAN_SECONDS = 3600  # a file this old that no row names belongs to nobody
-_FILE = re.compile(r"([A-Za-z0-9_-]{43})-(64|256|512)\.webp")
 
 _AVATAR = "SELECT avatar FROM users WHERE id = ?"
 _READ = Sql(_AVATAR)
@@ -46,50 +23,16 @@ _STORE = Sql("UPDATE users SET avatar = ?, version = version + 1, updated_at = ?
 _NAMED = Sql("SELECT avatar FROM users WHERE avatar IS NOT NULL")
 
 
-def places() -> Bounded:
-    """The places of this process for redrawing pictures, each up to 100 MB for a moment."""
-    return current_app.extensions["contactapp.pictures"]
-
-
-def new_places(settings: Settings) -> Bounded:
-    """One at a time, and one thread is left to everybody else."""
-    return Bounded(1, 10.0, max(1, settings.threads - 2))
-
-
 def set_avatar(actor: Actor, data: bytes, formats: tuple[str, ...] = FORMATS) -> None:
     """Make the picture in a file of one of the formats the actor's. Raises InvalidFields, Busy."""
-    from . import pictures  # Pillow takes 8 MiB, which only who draws need have
-
-    try:
-        judged = pictures.judge(data, formats)
-        with places().place():
-            made = pictures.squares(judged, SIZES)
-    except pictures.Refused as error:
-        raise InvalidFields.one("/file", error.code, error.message) from None
-    token = secrets.token_urlsafe(32)
-    try:
-        _write_all(public_name(token), made)
+    with AVATARS.drawn(data, formats) as token:
         old = _store(actor, token)
-    except BaseException:
-        remove_files(token)
-        raise
-    remove_files(old)
-
-
-def _write_all(name: str, made: dict[int, bytes]) -> None:
-    folder = _folder()
-    try:
-        for size, content in made.items():
-            _write(folder / f"{name}-{size}.webp", content)
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
-            raise InsufficientStorage(30) from None
-        raise
+    AVATARS.remove(old)
 
 
 def remove_avatar(actor: Actor) -> None:
     """Go back to the initials."""
-    remove_files(_store(actor, None))
+    AVATARS.remove(_store(actor, None))
 
 
 @write_transaction
@@ -106,16 +49,12 @@ def _store(actor: Actor, token: str | None) -> str | None:
 
 def urls(token: str | None, user_id: int, profile: dict[str, Any]) -> dict[str, Any]:
     """The members of a user that say where the picture is, one's own or the initials."""
-    base = settings().base_url
     if token is None:
-        colour = user_id % len(COLOURS)
-        found = dict.fromkeys(
-            SIZES, f"{base}/media/initials/{quote(initials(profile))}-{colour}.svg"
-        )
+        drawn = f"{quote(initials(profile))}-{user_id % len(COLOURS)}"
+        found = dict.fromkeys(SIZES, f"{settings().base_url}/media/initials/{drawn}.svg")
     else:
-        name = public_name(token)
-        found = {size: f"{base}/media/{name}-{size}.webp" for size in SIZES}
-    return {"avatar_url": found[256], "avatar_urls": {str(k): url for k, url in found.items()}}
+        found = AVATARS.urls(token)
+    return {"avatar_url": found[SHOWN], "avatar_urls": {str(k): url for k, url in found.items()}}
 
 
 def initials(profile: dict[str, Any]) -> str:
@@ -132,75 +71,6 @@ def token_of(user_id: int) -> str | None:
     return token
 
 
-def _folder() -> Path:
-    """Where the files are; made with mode 0700."""
-    folder = settings().instance_path / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def read_file(file_name: str) -> bytes | None:
-    """What is at a public path's last part, if anything is."""
-    if not _FILE.fullmatch(file_name):
-        return None
-    with suppress(FileNotFoundError):
-        return (settings().instance_path / FOLDER / file_name).read_bytes()
-    return None
-
-
-def files(token: str | None) -> list[Path]:
-    """The files of the picture that a row names."""
-    if token is None:
-        return []
-    folder, name = _folder(), public_name(token)
-    paths = [folder / f"{name}-{size}.webp" for size in SIZES]
-    return [path for path in paths if path.exists()]
-
-
-def public_name(token: str) -> str:
-    """What the files of a row's picture are called, and their public address: keyed, so that a dump
-    of the database opens no picture on the running server."""
-    digest = hmac.digest(keyring().purpose("media"), token.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def remove_files(token: str | None) -> None:
-    """Remove the files of the picture that a row named, where they are."""
-    for path in files(token):
-        path.unlink(missing_ok=True)
-
-
 def sweep() -> int:
-    """Remove files that no row names and that nobody is about to name; how many."""
-    before, swept = time.time() - ORPHAN_SECONDS, 0
-    old = [path for path in _folder().iterdir() if _modified(path) <= before]
-    # Read after the files were listed, and once: a query for each file would take hours.
-    named = {public_name(token) for (token,) in lane().all(_NAMED)}
-    for path in old:
-        parts = _FILE.fullmatch(path.name)
-        if parts is None or parts[1] not in named:
-            path.unlink(missing_ok=True)
-            swept += 1
-    return swept
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return math.inf
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing, also when the power fails."""
-    new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Remove files that no row names; how many."""
+    return AVATARS.sweep(lambda: (token for (token,) in lane().all(_NAMED)))

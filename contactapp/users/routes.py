@@ -17,26 +17,10 @@ from ..answers import (
 )
 from ..config import settings
 from ..http import Blueprint, actor, versioned
-from ..incoming import MULTIPART, read_file
+from ..incoming import file_body, read_file
 from . import avatars, service
 from .schemas import Avatar, ProfilePatch, User
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_PICTURE = {
-    "required": True,
-    "content": {
-        MULTIPART: {
-            "schema": {
-                "type": "object",
-                "properties": {"file": _BINARY["schema"]},
-                "required": ["file"],
-            }
-        },
-        "image/jpeg": _BINARY,
-        "image/png": _BINARY,
-        "image/webp": _BINARY,
-    },
-}
 users = Blueprint("users", __name__, description="The account that is signed in")
 
 
@@ -60,7 +44,7 @@ def patch_me(patch: dict[str, Any]) -> Response:
 
 
 @users.route("/users/me/avatar", methods=["PUT"])
-@users.doc(requestBody=_PICTURE)
+@users.doc(requestBody=file_body("image/jpeg", "image/png", "image/webp"))
 @users.response(201, Avatar)
 def set_avatar() -> Response:
     """Set one's picture: a JPEG, PNG or WebP file, as part `file` or as the body"""

@@ -18,10 +18,11 @@ from ..config import settings
 from ..database import ConstraintViolated, Sql, lane, write_transaction
 from ..errors import Conflict, NotFound, PreconditionFailed
 from ..keyring import create_key, keyring
+from ..pictures.service import AVATARS
 from . import avatars
 from .finding import Credentials, email_is_taken, find_credentials, index_of, username_is_taken
 from .identity import canonical_username, parse_email
-from .usage import release_contacts, take_contacts
+from .usage import limit_reached, lock_usage, release_contacts, take_contacts
 
 PROFILE = ("username", "full_name", "age", "gender", "timezone")
 
@@ -159,7 +160,7 @@ def picture_token(user_id: int) -> str | None:
 
 def picture_files(token: str | None) -> list[Path]:
     """The files of a picture."""
-    return avatars.files(token)
+    return AVATARS.files(token)
 
 
 def opened_profile(uid: str, sealed: bytes, key_id: int) -> dict[str, Any]:
@@ -241,7 +242,9 @@ __all__ = [
     "create_user",
     "email_is_taken",
     "find_credentials",
+    "limit_reached",
     "lock_owner",
+    "lock_usage",
     "opened_profile",
     "patch_profile",
     "picture_files",

@@ -15,10 +15,11 @@ from contactapp.auth import erasure
 from contactapp.books import service as books_service
 from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.jobs import service as jobs
+from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
-from tests.accounts.test_avatars import files, picture, put
 from tests.contacts.test_create import FULL
 from tests.support.cast import PASSWORD, Cast, Person, refused
+from tests.support.pictures import PNG, Frame, files, picture
 
 MARK = "Zanzibar"
 
@@ -31,8 +32,11 @@ def fill(person, mark):
     note = person.post(f"/contacts/{contact['id']}/notes", json={"body": f"{mark}-note"}).json
     person.patch(f"/notes/{note['id']}", json={"body": f"{mark}-text"})
     gone = person.contact(first_name=f"{mark}-trash")
+    field = {"key": f"{mark}-key", "type": "text", "label": f"{mark}-label"}
+    person.post("/custom-fields", json=field)
     person.delete(f"/contacts/{gone['id']}")
-    put(person, picture())
+    Frame(person, "avatar").put(picture())
+    put_photo(person, contact)
     person.put("/data/kept", json={"value": f"{mark}-data"})
     person.put("/data/kept", json={"value": [f"{mark}-value"]})
     person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
@@ -40,6 +44,11 @@ def fill(person, mark):
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
     person.app.test_client().post("/api/v1/auth/token", json=login, headers=agent)
+
+
+def put_photo(person, contact):
+    path = f"/contacts/{contact['id']}/photo"
+    assert person.put(path, data=picture(), headers=PNG).status_code == 201
 
 
 def export(person, **body):
@@ -60,7 +69,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed token data value"
+    parts = "name gender first co nick note text trash agent feed token data value key label"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -71,13 +80,17 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     told = [f"{change['op']} {change['entity']}" for change in changes]
     assert told[:2] == ["create data", "update data"]
     assert told[2:6] == ["create contact", "update contact", "create note", "update note"]
-    assert told[6:] == ["create contact", "delete contact"]
+    end = ["create contact", "create custom_field", "delete contact", "update contact"]
+    assert told[6:] == end
     [entry] = json.loads(found["data.json"])
     assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
     [note] = json.loads(found["notes.json"])
     assert (note["body"], note["author"]) == (f"{MARK}-text", alice.id)
     assert json.loads(found["profile.json"])["email"] == alice.email
     assert {"avatar/64.webp", "avatar/256.webp", "avatar/512.webp"} <= set(found)
+    assert [name for name in found if name.startswith("photos/")] == [
+        f"photos/{contacts[0]['id']}.webp"
+    ]
     assert len(json.loads(found["sessions.json"])) == 2
     assert json.loads(found["tokens.json"]) == alice.get("/auth/api-tokens").json["items"]
     [feed] = alice.get("/feeds").json["items"]
@@ -177,7 +190,9 @@ def test_nothing_is_left(leaving, method, path):
     emptied = "SELECT count(*) FROM key WHERE purpose IS NULL AND length(wrapped) = 0"
     assert count(app, emptied) == 2  # hers and her book's
     work(app)
-    # And then no row.
+    # And then no row, and no photo.
+    assert files(app, PHOTOS) == set()
+    assert count(app, "SELECT count(*) FROM photo") == 0
     tables = ("session", "api_token", "link", "known_place", "book_member", "data_entry")
     for table in tables:
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
@@ -235,7 +250,7 @@ _NOTES = Sql("SELECT sealed FROM note WHERE book_id = ?")
 _SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
 
-def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
+def test_what_came_in_while_the_account_was_shut_goes_too(leaving, monkeypatch):
     app, alice, carol = leaving.app, leaving.alice, leaving.carol
     alice.delete("/users/me", json={"password": PASSWORD})
     late = {"created_at": 1, "updated_at": 1, "next_at": 1, "attempts": 0, "status": "done"}
@@ -250,6 +265,9 @@ def test_what_came_in_while_the_account_was_shut_goes_too(leaving):
         for person, book in ((alice, leaving.bob), (carol, alice)):
             ids = {"uid": f"{person.id}", "user_id": person.id, "book_id": book.book_id}
             write_transaction(insert)("feed", {**feed, **ids})
+        photo = {"contact_id": 1, "token": "t", "created_at": 1}
+        write_transaction(insert)("photo", {"book_id": alice.book_id, **photo})
+    monkeypatch.setattr(erasure, "erase_photos", lambda _: 0)  # as if it had come after that
     work(app)
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
 

@@ -59,6 +59,17 @@ NOTES = {
     for start in ("/notes", "/contacts/<id:contact_id>/notes")
     for method, deed in _NOTE_DEEDS.items()
 }
+FIELDS = {
+    ("POST", "/custom-fields"): (
+        {"key": "secret word", "type": "choice", "choices": ["secret"], "position": 1},
+        ("create", 1, "choices key position type"),
+    ),
+    ("PATCH", "/custom-fields/<key:key>"): (
+        {"label": "secret", "position": None},
+        ("update", 2, "label position"),
+    ),
+    ("DELETE", "/custom-fields/<key:key>"): (None, ("delete", 2, "key position type")),
+}
 # What these write belongs to an account, and to no book; tests/data sweeps the log of its data.
 OF_ACCOUNTS = ("/api/v1/auth/", "/api/v1/users/", "/api/v1/feeds", "/api/v1/data")
 
@@ -111,14 +122,23 @@ def test_every_mutating_route_of_a_book_is_swept(app):
         for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
         if rule.rule.startswith("/api/v1/") and not rule.rule.startswith(OF_ACCOUNTS)
     }
-    # The last are in tests/notes: they end in a contact's PATCH, and in the other notes' routes.
-    # The earlier systems' are in tests/compat.
+    # The first are in tests/contacts and tests/operations, the last in tests/notes: they end in a
+    # contact's PATCH, and in the other notes' routes. The earlier systems' are in tests/compat.
     elsewhere = {
+        ("PATCH", "/labels/<key:name>"),
+        ("DELETE", "/labels/<key:name>"),
+        ("POST", "/contacts/duplicates/dismiss"),
+        ("POST", "/contacts/<id:contact_id>/merge"),
+        ("POST", "/contacts/<id:contact_id>/restore"),
+        ("POST", "/contacts/bulk"),
+        ("PUT", "/contacts/<id:contact_id>/photo"),
+        ("DELETE", "/contacts/<id:contact_id>/photo"),
+        ("POST", "/operations/<id:operation_id>/undo"),
         ("POST", "/contacts/<id:contact_id>/suggestions/accept"),
         ("POST", "/notes/bulk"),
         ("POST", "/notes/<id:note_id>/revert"),
     }
-    assert rules == {*DEEDS, *NOTES, *elsewhere}
+    assert rules == {*DEEDS, *NOTES, *elsewhere, *FIELDS}
 
 
 def test_a_write_leaves_exactly_one_row_that_tells_it(alice, contact, deed, monkeypatch):
@@ -316,3 +336,66 @@ def test_a_write_of_a_note_that_fails_on_its_last_line_is_rolled_back_whole(
     monkeypatch.undo()
     assert book_state(alice) == before
     assert alice.get("/notes").json["items"] == [about_notes.note]
+
+
+@pytest.fixture(params=FIELDS, ids=" ".join)
+def about_fields(request, alice):
+    """A deed on a custom field's definition, as `about_notes` does one on a note."""
+    (method, rule), (body, told) = request.param, FIELDS[request.param]
+    field = {"key": "secret key", "type": "date", "position": 5}
+    assert alice.post("/custom-fields", json=field).status_code == 201
+    path = rule.replace("<key:key>", "secret%20key")
+
+    def act(body=body, person=alice, **kwargs):
+        return person.request(method, path, json=body, **kwargs)
+
+    act.told, act.method = told, method
+    return act
+
+
+def test_a_write_of_a_definition_leaves_exactly_one_row_that_tells_it(alice, about_fields):
+    answer = about_fields(headers={"X-Request-ID": "a-request-of-alice"})
+    assert answer.status_code in {200, 201, 204}
+    first, row = log_of(alice)
+    assert (row["op"], row["version"], row["changed_fields"]) == about_fields.told
+    assert (row["entity"], row["request_id"]) == ("custom_field", "a-request-of-alice")
+    assert (row["entity_id"] == first["entity_id"]) == (row["op"] != "create")
+    told = row["after"] or row["before"]
+    assert told["key"] == ("secret word" if row["op"] == "create" else "secret key")
+    assert "secret" not in row["changed_fields"]
+
+
+def test_a_refused_write_of_a_definition_leaves_none(cast, about_fields):
+    book = {"book": cast.alice.book_id}
+    attempts = {
+        403: lambda: about_fields(person=cast.eve, query_string=book),
+        404: lambda: about_fields(person=cast.bob, query_string=book),
+        400: lambda: about_fields(query_string={"unknown": "1"}),
+    }
+    if about_fields.method != "DELETE":
+        attempts[422] = lambda: about_fields({"position": "first"})
+    if about_fields.method != "POST":
+        attempts[412] = lambda: about_fields(headers={"If-Match": '"v9-00000000"'})
+    before = book_state(cast.alice)
+    for status, attempt in attempts.items():
+        assert attempt().status_code == status
+    assert book_state(cast.alice) == before
+
+
+def test_a_write_of_a_definition_that_fails_on_its_last_line_is_rolled_back_whole(
+    alice, about_fields, monkeypatch
+):
+    """In the memory of this process too."""
+    append, before = ChangeLog.append, book_state(alice)
+    kept = alice.get("/custom-fields").json["items"]
+
+    def append_and_fail(self, *args):
+        append(self, *args)
+        raise RuntimeError("after everything was written")
+
+    monkeypatch.setattr(ChangeLog, "append", append_and_fail)
+    refused(about_fields(), 500, "internal_error")
+    monkeypatch.undo()
+    assert book_state(alice) == before
+    assert alice.get("/custom-fields").json["items"] == kept
+    assert about_fields().status_code in {200, 201, 204}

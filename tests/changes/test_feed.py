@@ -145,7 +145,10 @@ def test_changes_that_were_left_out_are_looked_through_a_part_at_a_time(alice, m
 def test_every_kind_of_change_has_a_type():
     kinds = {f"{entity}.{op}" for entity in ENTITIES for op in SHOWN.values()}
     # What a job adds is told of notes; nothing processes contacts or data.
-    assert {*kinds, *ENTITIES} - set(feed.TYPES) == {"contact.processed", "data.processed"}
+    assert {*kinds, *ENTITIES} - set(feed.TYPES) == {
+        *("contact.processed", "data.processed", "data.restored", "data.purged"),
+        *("custom_field.processed", "custom_field.purged"),
+    }
     assert set(feed.TYPES) <= {*kinds, *ENTITIES}
 
 

@@ -5,9 +5,9 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.accounts.test_avatars import own_files, picture
 from tests.compat.test_contacts import ask, told
 from tests.support.cast import PASSWORD
+from tests.support.pictures import own_files, picture
 from tests.support.stored import issue_link, newest_link, user_row
 from tests.support.wire import at_once
 

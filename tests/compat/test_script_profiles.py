@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from tests.accounts.test_avatars import picture
 from tests.compat.frontend import PASSWORD, UNION
+from tests.support.pictures import picture
 
 NEW = "an entirely different phrase"
 ROUTES = [

@@ -74,7 +74,7 @@ bodies = st.fixed_dictionaries(
 
 @given(bodies)
 def test_a_card_is_made_again_from_what_was_told_of_it_and_of_what_was_shown(body):
-    card = whole(numbered(loaded(SCHEMA, body), "DE"))
+    card = whole(numbered(loaded(SCHEMA, body), "DE"), None, {})
     assert canonical(card) == card
     assert canonical(told(card)) == card
     assert canonical(told({**card, "photo": "x", "vcard": ["y"]})) == {
@@ -83,12 +83,12 @@ def test_a_card_is_made_again_from_what_was_told_of_it_and_of_what_was_shown(bod
         "vcard": ["y"],
     }
     put_back = numbered(loaded(SCHEMA, as_object(META, card)), "DE")
-    assert whole(put_back, card) == card
+    assert whole(put_back, card, {}) == card
 
 
 @given(bodies)
 def test_a_list_has_one_primary_entry_whose_value_is_the_field_beside_it(body):
-    card = whole(loaded(SCHEMA, body))
+    card = whole(loaded(SCHEMA, body), None, {})
     shown = as_object(META, card)
     for name in PARTS:
         assert sum(e["primary"] for e in shown[name]) == bool(shown[name])

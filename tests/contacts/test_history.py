@@ -7,7 +7,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from contactapp import clock
-from contactapp.changes.service import _HISTORY, _STATE_AT
+from contactapp.changes.log import _STATE_AT
+from contactapp.changes.service import _HISTORY
 from contactapp.database import Sql, lane
 from tests.changes.test_change_log import log_of
 from tests.changes.test_feed import append, in_stream, purge

@@ -10,6 +10,7 @@ from tests.contacts.people import people
 from tests.support.cast import refused
 
 MISSING = object()
+STROKED = str.maketrans("øł", "ol")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def folded(value):
     """The order that a reader expects: no case, no marks; the exact text decides between equals."""
     if not isinstance(value, str):
         return (value,)
-    marked = unicodedata.normalize("NFKD", value.casefold())
+    marked = unicodedata.normalize("NFKD", value.casefold().translate(STROKED))
     return ("".join(c for c in marked if not unicodedata.combining(c)).casefold(), value)
 
 
@@ -63,13 +64,25 @@ def test_later_keys_decide_between_equals(owner, everyone):
 
 def test_accents_stand_beside_their_letters_and_case_does_not_count(cast):
     names = ["Zoe", "Östlund", "emil", "Oslo", "Émile", "eva", "ottilie", "Emilie", "straße"]
-    names += ["Strasse", "Ａda", "adam"]
+    names += ["Strasse", "Ａda", "adam", "Łukasz", "lutz"]
     for name in names:
         cast.bob.contact(last_name=name)
     cast.bob.contact(company="No last name")
     listed = cast.bob.get("/contacts?sort=last_name&fields=last_name").json["items"]
     assert [item["last_name"] for item in listed] == [
-        *("Ａda", "adam", "emil", "Émile", "Emilie", "eva", "Oslo", "Östlund", "ottilie"),
+        *(
+            "Ａda",
+            "adam",
+            "emil",
+            "Émile",
+            "Emilie",
+            "eva",
+            "Łukasz",
+            "lutz",
+            "Oslo",
+            "Östlund",
+            "ottilie",
+        ),
         *("Strasse", "straße", "Zoe", None),
     ]
 

@@ -93,9 +93,11 @@ class Traffic:
 
     def _write_contacts(self):
         ids = []
-        for _ in range(4):
-            answer = self.ask("POST", "/contacts", json=card())
+        for number in range(4):
+            key = {"Idempotency-Key": f"{mark('idempotency')} {number}"}
+            answer = self.ask("POST", "/contacts", json=card(), headers=key)
             assert answer.status_code == 201, answer.text
+            self.answers.append(self.ask("POST", "/contacts", json=card(), headers=key).text)
             ids.append(answer.json()["id"])
         assert self.ask("PUT", f"/contacts/{ids[0]}", json={"first_name": mark("put")}).ok
         assert self.ask("PATCH", f"/contacts/{ids[1]}", json={"nickname": mark("patched")}).ok
@@ -104,6 +106,10 @@ class Traffic:
         assert self.ask("PATCH", f"/notes/{made['id']}", json={"text": mark("changed")}).ok
         self.answers += [made["body"], self.ask("GET", f"/notes?q={mark('changed')}").text]
         assert self.ask("DELETE", f"/contacts/{ids[2]}").ok
+        field = {"key": mark("field"), "type": "choice", "choices": [mark("choice")]}
+        assert self.ask("POST", "/custom-fields", json=field).ok
+        assert self.ask("PATCH", f"/custom-fields/{field['key']}", json={"label": mark("label")}).ok
+        self.answers.append(self.ask("GET", "/custom-fields").text)
         assert self.ask("POST", f"/contacts/{ids[1]}/revert", json={"version": 1}).ok
         for end in ("", "/history"):
             self.answers.append(self.ask("GET", f"/contacts/{ids[0]}{end}").text)

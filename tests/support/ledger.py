@@ -8,6 +8,7 @@ import orjson
 
 from contactapp.changes.models import GENESIS
 from contactapp.changes.service import next_head
+from contactapp.contacts.card import canonical
 from contactapp.database import Sql, database, lane
 from contactapp.keyring import keyring
 
@@ -48,7 +49,8 @@ def _checked(book_id, owner_id, key_id, stream_id, seq, head):
             live[id_] = (version, card)
         else:
             trash.add((id_, version))
-    assert {id_: row for id_, row in told.items() if row[1] is not None} == live
+    told_live = {id_: row for id_, row in told.items() if row[1] is not None}
+    assert {id_: (version, canonical(card)) for id_, (version, card) in told_live.items()} == live
     assert {(id_, row[0]) for id_, row in told.items() if row[1] is None} == trash
     assert lane().one(_COUNT, (owner_id,)) == (len(live),)
     return {id_: card for id_, (_, card) in live.items()}
@@ -67,27 +69,33 @@ def _check_notes(cipher, book_id, told):
 
 def _story(cipher, stream_id, seq, head):
     """{(entity, id): (version, fields or None when deleted, whether its last text was processed)}
-    as the change log has it."""
+    as the change log has it. What was purged is not in it, and only of that rows may be empty."""
     names = _CHAINED.split(", ")
-    previous, told = GENESIS, {}
+    previous, told, texts, empty = GENESIS, {}, {}, set()
     changes = lane().all(_CHANGES, (stream_id,))
     assert [row[1] for row in changes] == list(range(1, seq + 1))
     for *values, sealed, head_here in changes:
         row = dict(zip(names, values, strict=True))
-        assert hashlib.sha256(sealed).digest() == row["sealed_hash"]
+        assert sealed is None or hashlib.sha256(sealed).digest() == row["sealed_hash"]
         previous = next_head(keyring().purpose("chain"), previous, row)
         assert previous == head_here
-        opened = orjson.loads(cipher.open(sealed, "change", "sealed", stream_id, row["seq"]))
         key = (row["entity"], row["entity_id"])
+        if row["op"] == "purge":
+            assert key not in told or row["version"] == told.pop(key)[0] + 1
+            empty.discard(key)
+            continue
+        if sealed is None:
+            empty.add(key)
+            continue
+        opened = orjson.loads(cipher.open(sealed, "change", "sealed", stream_id, row["seq"]))
         known = told.get(key, (0, None, False))
         if row["op"] == "process":
             assert (row["version"], known[2]) == (known[0], False), row
             told[key] = (*known[:2], True)
             continue
         assert (row["version"], opened["before"]) == (known[0] + 1, known[1])
-        same_text = (
-            known[1] and opened["after"] and known[1].get("body") == opened["after"].get("body")
-        )
+        text = opened["after"]["body"] if key[0] == "note" and opened["after"] else texts.get(key)
+        same_text, texts[key] = texts.get(key) == text, text
         told[key] = (row["version"], opened["after"], bool(same_text and known[2]))
-    assert previous == head
+    assert (previous, empty) == (head, set())
     return told

@@ -1,0 +1,73 @@
+"""The shapes of POST /contacts/bulk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from ..incoming import Problem
+from ..shapes import Failure, Flag, Id
+from .schemas import Contact
+
+MAX_OPERATIONS = 1000
+
+
+class ContactOperation(Schema):
+    """One of a bulk call: `contact` is what POST takes, of an update what PATCH takes."""
+
+    op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
+    id = Id()
+    version = Id(metadata={"description": "The version to change, as If-Match."})
+    contact = fields.Dict(keys=fields.String())
+
+    @post_load
+    def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        creates = data["op"] == "create"
+        wanted = {"create": {"contact"}, "update": {"id", "contact"}, "delete": {"id"}}[data["op"]]
+        allowed = wanted if creates else wanted | {"version"}
+        wrong = {name: [Problem("required", "Missing.")] for name in wanted - data.keys()}
+        for name in data.keys() - allowed - {"op"}:
+            wrong[name] = [Problem("unknown_field", f"Not with {data['op']}.")]
+        if wrong:
+            raise ValidationError(wrong)
+        return data
+
+
+class ContactBulk(Schema):
+    """Up to 1000 operations, in their order and in one transaction. `atomic` does all of them or
+    none; without it those that can be done are."""
+
+    operations = fields.List(
+        fields.Dict(keys=fields.String()),
+        required=True,
+        validate=validate.Length(min=1, max=MAX_OPERATIONS),
+        metadata={"description": "See the schema ContactOperation."},
+    )
+    atomic = Flag(load_default=True)
+
+
+class ContactFailure(Failure):
+    """Why one operation was not done; pointers begin at the body, as `/operations/3/contact/email`.
+    `limit` and `used` come with contact_limit_reached, `current_version` with version_mismatch."""
+
+    limit = fields.Integer()
+    used = fields.Integer()
+    current_version = fields.Integer()
+
+
+class ContactBulkItem(Schema):
+    """What became of one operation: `contact` as it is now, null where it was deleted, or why it
+    was not done."""
+
+    index = fields.Integer(required=True)
+    status = fields.Integer(required=True)
+    contact = fields.Nested(Contact, allow_none=True)
+    error = fields.Nested(ContactFailure)
+
+
+class ContactBulkAnswer(Schema):
+    """What became of all of them. `operation_id`: what to undo; null where nothing was changed."""
+
+    items = fields.List(fields.Nested(ContactBulkItem), required=True)
+    operation_id = fields.Integer(required=True, allow_none=True)
