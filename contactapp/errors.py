@@ -73,6 +73,8 @@ CODES: dict[str, Code] = {
     "key_exists": Code(409, "Key exists", "There is an entry of data, or a custom field, with this key already."),
     "totp_active": Code(409, "Codes are on already", "Signing in asks for one-time codes already; turn them off first."),
     "totp_not_begun": Code(409, "Nothing to confirm", "No secret was made for an authenticator; POST /auth/totp makes one."),
+    "key_in_use": Code(409, "Key in use", "Contacts have values under the new key already; `contacts` says which, up to a hundred, and `contacts_count` how many. Nothing was changed."),
+    "not_convertible": Code(409, "Not convertible", "Contacts have values that are not of the new type; `contacts` says which, up to a hundred, and `contacts_count` how many. Nothing was changed."),
     "not_a_number": Code(409, "Not a number", "Only a value that is a whole number can be incremented."),
     "merged": Code(409, "Merged", "The contact became a part of another one; `merged_into` is that one's id."),
     "edited_since": Code(409, "Edited since", "Something that the operation changed was changed again; `edited` says what, by whom and when. Nothing was undone."),

@@ -21,6 +21,7 @@ from contactapp.users.models import User
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.engines import on_one_engine
 from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
@@ -181,6 +182,7 @@ def tour_of_contacts(alice):
     yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
     yield from tour_of_custom_fields(alice)
+    yield from tour_of_labels(alice)
     yield "get", "/changes", alice.get("/changes")
 
 
@@ -227,8 +229,16 @@ def tour_of_custom_fields(alice):
     yield "post", path, alice.post(path, json=body)
     yield "get", path, alice.get(f"{path}?limit=1")
     yield "get", one, alice.get(f"{path}/size")
-    yield "patch", one, alice.patch(f"{path}/size", json={"position": 1})
-    yield "delete", one, alice.delete(f"{path}/size")
+    yield "patch", one, alice.patch(f"{path}/size", json={"type": "number", "choices": None})
+    yield "delete", one, alice.delete(f"{path}/size?values=delete")
+
+
+def tour_of_labels(alice):
+    alice.contact(first_name="Ada", labels=["Navy", "Friends"])
+    yield "get", "/labels", alice.get("/labels?limit=1")
+    one = "/labels/{name}"
+    yield "patch", one, alice.patch("/labels/navy", json={"name": "friends"})
+    yield "delete", one, alice.delete("/labels/friends")
 
 
 def tour_of_notes(alice, contact_id):
@@ -340,6 +350,7 @@ def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
 
 
 # AZ-5
+@on_one_engine
 @pytest.mark.parametrize(
     "query",
     [

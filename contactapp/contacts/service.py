@@ -14,12 +14,18 @@ from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
+from .across import (
+    change_all,
+    count_custom_fields,
+    count_labels,
+    with_custom_field,
+    with_label,
+)
 from .card import Meta, canonical, hidden, merged, told
 from .numbers import numbered
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
-    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -207,8 +213,10 @@ __all__ = [
     "Past",
     "Stored",
     "Versions",
+    "change_all",
     "contact_history",
     "count_custom_fields",
+    "count_labels",
     "create_contact",
     "edit_contact",
     "erase_photos",
@@ -225,4 +233,6 @@ __all__ = [
     "revert_contact",
     "set_back",
     "trash_contact",
+    "with_custom_field",
+    "with_label",
 ]

@@ -16,6 +16,8 @@ from ..actor import Actor, Book
 from ..changes.service import ChangeLog, Entity, Op, opened
 from ..contacts.service import Past
 from ..contacts.service import set_back as set_contacts_back
+from ..custom_fields.service import in_the_way
+from ..custom_fields.service import set_back as set_definitions_back
 from ..database import Sql, lane, write_transaction
 from ..errors import MAX_ERRORS, Conflict
 from ..notes.service import missing_contacts
@@ -68,8 +70,14 @@ def _undo(actor: Actor, book: Book, operation_id: int) -> int:
     contacts, notes = past["contact"], {id_: was.card for id_, was in past["note"].items()}
     needed = missing_contacts(book, notes.values())
     _refuse_edited([lane().one(_NEWEST, (book.stream_id, "contact", id_)) for id_ in needed])
+    definitions = {id_: was.card for id_, was in past["custom_field"].items()}
+    taken = [(found.id, found.meta) for found in in_the_way(log, definitions)]
+    _refuse_edited(
+        [("custom_field", id_, m.version, m.updated_by, m.updated_at) for id_, m in taken]
+    )
     made = begin(log, actor, book, "undo", operation_id)
     with log.together():
+        set_definitions_back(log, actor, book, definitions)
         set_contacts_back(log, actor, book, contacts)
         set_notes_back(log, actor, book, notes)
     end(log)
@@ -89,7 +97,7 @@ def _past(log: ChangeLog, book: Book, operation_id: int, count: int) -> dict[str
     rows = lane().all(_CHANGES, (book.stream_id, operation_id))
     if len(rows) != count or any(row[-1] is None for row in rows):
         raise Conflict("cannot_undo", "What it changed is no longer kept.")
-    past: dict[str, dict[int, Past]] = {"contact": {}, "note": {}}
+    past: dict[str, dict[int, Past]] = {"contact": {}, "note": {}, "custom_field": {}}
     for seq, entity, entity_id, op, sealed in reversed(rows):
         texts = opened(log.cipher, book.stream_id, seq, sealed) or {}
         past[entity].pop(entity_id, None)

@@ -122,6 +122,16 @@ def test_what_was_changed_since_is_not_undone(cast, three, act):
     assert book_state(alice) == before
 
 
+def test_what_was_changed_twice_by_one_call_is_as_before_it(alice):
+    made = alice.contact(nickname="zero")
+    updates = [
+        {"op": "update", "id": made["id"], "contact": {"nickname": name}} for name in ("one", "two")
+    ]
+    told = bulk(alice, *updates).json
+    assert undone(alice, told["operation_id"])["count"] == 1
+    assert [item["nickname"] for item in live(alice)] == ["zero"]
+
+
 def test_several_are_undone_one_after_another_the_newest_first(alice):
     made = alice.contact(nickname="zero")
 
