@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contactapp.exchange.record import Photo, Record
@@ -35,7 +35,7 @@ ADA = Record(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(records, max_size=2), st.sampled_from(["3.0", "4.0"]))
 def test_what_is_written_reads_back_and_is_written_the_same_again(several, version):
     written = b"".join(write(several, version))
