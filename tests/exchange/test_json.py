@@ -83,6 +83,7 @@ def test_a_photo_comes_with_its_type():
         b'[{"a": 1}',
         b'[{"a": "',
         b"[}]]",
+        b"[]][",
         b'{"format":"contactapp","version":2,"contacts":[]}',
     ],
 )
