@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import FieldError, InvalidFields
 from .card import HIDDEN, LINES, MAX_LABELS
 from .digits import is_number, number_of
-from .entries import MAX_ENTRIES, PARTS, SCALARS, Entry, entries_of, sameness
+from .entries import MAX_ENTRIES, PARTS, SCALARS, Entry, entries_of, primary_of, sameness
 from .folding import fold
 from .whole import whole
 
@@ -42,7 +42,9 @@ def merged(cards: Mapping[int, Card], choose: Mapping[str, int]) -> Card:
     fields = _filled(everybody, {field: cards[id_].get(field) for field, id_ in choose.items()})
     for name in PARTS:
         scalar = SCALARS.get(name, "")
-        primary = cards[choose[scalar]].get(scalar) if scalar in choose else None
+        primary = None
+        if scalar in choose:
+            primary = primary_of(entries_of(cards[choose[scalar]], name))
         fields[name] = _united(name, everybody, primary)
     fields["labels"] = list(_each_once(everybody))
     fields["custom_fields"] = _custom(cards, choose)
@@ -67,9 +69,9 @@ def _agree(one: str | None, other: str | None) -> bool:
     return not one or not other or fold(one) == fold(other)
 
 
-def _united(name: str, everybody: Iterable[Card], primary: str | None) -> list[Entry]:
-    """The entries of all, the survivor's first; its primary one stays that, unless another value
-    is to be it."""
+def _united(name: str, everybody: Iterable[Card], primary: Entry | None) -> list[Entry]:
+    """The entries of all, the survivor's first; its primary one stays that, unless another is to
+    be it."""
     kept: list[tuple[Entry, str | None]] = []
     alike: dict[object, list[int]] = {}
     for card in everybody:
@@ -86,7 +88,7 @@ def _united(name: str, everybody: Iterable[Card], primary: str | None) -> list[E
     entries = [entry for entry, _ in kept]
     if primary is None:
         return entries
-    wanted, country = _key(name, {"value": primary})
+    wanted, country = _key(name, primary)
     place = next(i for i in alike[wanted] if _agree(kept[i][1], country))
     return [{**entry, "primary": i == place} for i, entry in enumerate(entries)]
 

@@ -1,5 +1,9 @@
 """Definitions at rest, each write in the running transaction and with its change. No definition is
-asked for between the two (see `ViewCache.current`)."""
+asked for between the two (see `ViewCache.current`).
+
+Definitions are known by their keys, which others may have afterwards. So a version is the number of
+its change, and no tag fits another definition of that key.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ def insert(log: ChangeLog, actor: Actor, fields: dict[str, Any]) -> Definition:
     row: dict[str, Any] = {
         "uid": str(uuid.uuid4()),
         "book_id": log.book.id,
-        "version": 1,
+        "version": log.seq + 1,
         "created_at": log.now,
         "updated_at": log.now,
         "created_by": actor.user_id,
@@ -61,7 +65,8 @@ def insert(log: ChangeLog, actor: Actor, fields: dict[str, Any]) -> Definition:
     definition.check()
     field_id = lane().insert("custom_field", {**row, "sealed": _sealed(log.cipher, definition)})
     log.items += 1
-    log.append("custom_field", field_id, "create", 1, None, definition.told())
+    version = definition.meta.version
+    log.append("custom_field", field_id, "create", version, None, definition.told())
     return definition._replace(meta=Meta(field_id, **row))
 
 
@@ -93,7 +98,7 @@ def restore(log: ChangeLog, actor: Actor, deleted: Definition) -> None:
 
 def _moved(log: ChangeLog, actor: Actor, definition: Definition) -> Definition:
     meta = definition.meta
-    meta = meta._replace(version=meta.version + 1, updated_at=log.now, updated_by=actor.user_id)
+    meta = meta._replace(version=log.seq + 1, updated_at=log.now, updated_by=actor.user_id)
     return definition._replace(meta=meta)
 
 

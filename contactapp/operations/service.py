@@ -30,17 +30,18 @@ _FORGET_OLD = Sql(
     "DELETE FROM operation WHERE id IN (SELECT id FROM operation WHERE at < ? LIMIT ?)"
 )
 _FORGET_BOOK = Sql("DELETE FROM operation WHERE book_id = ?")
-# What was changed (l) after an operation (k) had changed it, of a stream and an operation. What a
-# later one (p) did counts unless it was undone, and that not undone: all of the same root together
-# are an even number, then, and left everything as they found it. Without CROSS, SQLite walks
-# through the whole stream and looks for the operation afterwards.
+# What was changed (l) after an operation had changed it for the last time (k), of a stream and an
+# operation. What a later one (p) did counts unless it was undone, and that not undone: all of the
+# same root together are an even number, then, and left everything as they found it. Without CROSS,
+# SQLite walks through the whole stream and looks for the operation afterwards.
 SINCE = (
-    "FROM change k CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
-    "WHERE k.stream_id = {} AND k.operation_id = {} "
-    "AND l.stream_id = k.stream_id AND l.entity = k.entity AND l.entity_id = k.entity_id "
-    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM k.operation_id "
-    "AND (p.id IS NULL OR p.id < k.operation_id OR (SELECT count(*) FROM operation m "
-    "WHERE m.root = p.root AND m.id > k.operation_id) % 2 = 1)"
+    "FROM (SELECT entity, entity_id, max(seq) AS seq FROM change WHERE stream_id = {0} "
+    "AND operation_id = {1} GROUP BY entity, entity_id) k "
+    "CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
+    "WHERE l.stream_id = {0} AND l.entity = k.entity AND l.entity_id = k.entity_id "
+    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM {1} "
+    "AND (p.id IS NULL OR p.id < {1} OR (SELECT count(*) FROM operation m "
+    "WHERE m.root = p.root AND m.id > {1}) % 2 = 1)"
 )
 # Whether all its changes are kept, and nothing that it changed was changed by anybody since.
 _INTACT = (

@@ -29,9 +29,10 @@ _CHANGES = Sql(
     "JOIN stream s ON s.id = k.stream_id AND k.seq > s.floor "
     "WHERE k.stream_id = ? AND k.operation_id = ? ORDER BY k.seq"
 )
+# Of each thing the last: there may be a million, of a few contacts.
 _SINCE = Sql(
-    f"SELECT l.entity, l.entity_id, l.version, l.actor_id, l.at {SINCE.format('?', '?')} "
-    "ORDER BY l.seq"
+    "SELECT entity, entity_id, version, actor_id, at FROM change WHERE stream_id = ? AND seq IN "  # noqa: S608
+    f"(SELECT max(l.seq) {SINCE.format('?', '?')} GROUP BY l.entity, l.entity_id) ORDER BY seq"
 )
 _NEWEST = Sql(
     "SELECT entity, entity_id, version, actor_id, at FROM change "
@@ -65,7 +66,7 @@ def _undo(actor: Actor, book: Book, operation_id: int) -> int:
     count, undone_at = find(book, operation_id)
     if undone_at is not None:
         raise Conflict("cannot_undo", "It was undone already; that can be undone.")
-    _refuse_edited(lane().all(_SINCE, (book.stream_id, operation_id)))
+    _refuse_edited(edited_since(book, operation_id))
     past = _past(log, book, operation_id, count)
     contacts, notes = past["contact"], {id_: was.card for id_, was in past["note"].items()}
     needed = missing_contacts(book, notes.values())
@@ -83,6 +84,12 @@ def _undo(actor: Actor, book: Book, operation_id: int) -> int:
     end(log)
     mark_undone(log, actor, operation_id)
     return made
+
+
+def edited_since(book: Book, operation_id: int) -> list[Any]:
+    """The last change of each thing that was changed after an operation, as `Edited` has it."""
+    place = (book.stream_id, operation_id)
+    return lane().all(_SINCE, (book.stream_id, *place, *place, operation_id, operation_id))
 
 
 def _refuse_edited(rows: list[Any]) -> None:

@@ -175,6 +175,21 @@ def test_a_chosen_number_may_be_written_otherwise_by_the_survivor():
     ]
 
 
+# Numbers whose text has digits that are not dialled from abroad.
+TRUNK = {
+    "0": ("+49 0151 2345678", "+491512345678"),
+    "8": ("8 (495) 123-45-67", "+74951234567"),
+}
+
+
+@pytest.mark.parametrize(("text", "e164"), TRUNK.values(), ids=TRUNK)
+def test_a_number_can_be_chosen_however_its_country_writes_it(text, e164):
+    cards = {1: {**ADA, "phone": "+1 201 555 0123"}, 2: {**ADA, "phone": text, "e164": e164}}
+    card = merged(cards, {"phone": 2})
+    assert (card["phone"], card["e164"]) == (text, e164)
+    assert [entry["value"] for entry in card["phones"]] == ["+1 201 555 0123", text]
+
+
 WRONG = {
     "a stranger's": ({"first_name": 9}, "/choose/first_name", "invalid_choice"),
     "a list": ({"emails": 2}, "/choose/emails", "unknown_field"),

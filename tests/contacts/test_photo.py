@@ -353,3 +353,15 @@ def test_an_export_has_the_photos_that_are_kept(frame):
     assert one.url().encode() in found["contacts.json"]
     assert token_of(one).encode() not in b"".join(found.values())
     assert files(one.app, PHOTOS) >= one.own_files()
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/contacts/{}", "/contacts/{}/photo", "/users/me"])
+def test_a_tag_is_of_the_server_s_address_too(frame, monkeypatch, path):
+    frame.put(RED)
+    path = path.format(contact_id(frame))
+    seen = {"If-None-Match": frame.person.get(path).headers["ETag"]}
+    assert frame.person.get(path, headers=seen).status_code == 304
+    given = frame.app.extensions
+    moved = dataclasses.replace(given["contactapp.settings"], base_url="https://moved.example")
+    monkeypatch.setitem(given, "contactapp.settings", moved)
+    assert frame.person.get(path, headers=seen).status_code == 200

@@ -187,7 +187,7 @@ def test_if_match_compares_and_only_the_version_counts(owner):
         stale = owner.request(
             method, "/custom-fields/size", json={"label": "b"}, headers={"If-Match": tag}
         )
-        assert refused(stale, 412, "version_mismatch")["current_version"] == 2
+        assert refused(stale, 412, "version_mismatch")["current_version"] == 3
     seen = {"If-None-Match": answer.headers["ETag"]}
     assert owner.get("/custom-fields/size", headers=seen).status_code == 304
 
@@ -199,7 +199,25 @@ def test_a_key_that_was_deleted_may_be_defined_anew(owner):
     assert owner.get("/contacts").json["items"][0]["custom_fields"] == {"size": 5}
     again = define(owner, "size", "date")
     assert again["id"] != first["id"]
-    assert (again["version"], again["used"]) == (1, 1)
+    assert (again["version"] > first["version"], again["used"]) == (True, 1)
+
+
+def test_no_tag_of_a_definition_fits_another_one_of_its_key(owner):
+    tags = []
+    for type_ in ("number", "date"):
+        define(owner, "size", type_)
+        tags.append(owner.get("/custom-fields/size").headers["ETag"])
+        owner.patch("/custom-fields/size", json={"key": "old"})
+        define(owner, "size", type_)
+        tags.append(owner.get("/custom-fields/size").headers["ETag"])
+        owner.delete("/custom-fields/size")
+        owner.delete("/custom-fields/old")
+    define(owner, "size", "boolean")
+    for tag in tags:
+        seen = owner.get("/custom-fields/size", headers={"If-None-Match": tag})
+        assert (seen.status_code, seen.json["type"]) == (200, "boolean")
+        answer = owner.patch("/custom-fields/size", json={"label": "x"}, headers={"If-Match": tag})
+        refused(answer, 412, "version_mismatch")
 
 
 # CC-2

@@ -307,3 +307,20 @@ def test_an_undo_that_fails_on_its_last_line_is_rolled_back_whole(alice, three, 
     refused(answer, 500, "internal_error")
     monkeypatch.undo()
     assert get(alice, told["operation_id"])["can_undo"]
+
+
+def test_what_was_changed_a_thousand_times_since_is_read_once(alice):
+    contact = alice.contact(nickname="one")
+
+    def rename(word):
+        change = {"op": "update", "id": contact["id"]}
+        return bulk(alice, *({**change, "contact": {"title": f"{word} {n}"}} for n in range(20)))
+
+    first, second = (rename(word).json for word in ("a", "b"))
+    with alice.app.app_context():
+        rows = undoing.edited_since(book_at(alice.book_id), first["operation_id"])
+    assert [tuple(row[:3]) for row in rows] == [("contact", contact["id"], 41)]
+    refused(undo(alice, first["operation_id"]), 409, "edited_since")
+    undone(alice, second["operation_id"])
+    undone(alice, first["operation_id"])
+    assert alice.get(f"/contacts/{contact['id']}").json["title"] is None
