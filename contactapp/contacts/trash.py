@@ -14,6 +14,7 @@ from ..keyring import keyring
 from ..users.service import release_contacts
 from .card import Meta, as_object
 from .many import Many
+from .photo_rows import forget_contact
 from .stored import Stored, Versions, opened, require_version
 
 _LISTING = "trash"
@@ -106,13 +107,14 @@ def delete_permanently(actor: Actor, book: Book, contact_id: int, versions: Vers
 
 
 def erase(log: ChangeLog, book: Book, contact_id: int, version: int) -> None:
-    """Delete a contact's row and its notes' in the running transaction, and what the change log
-    keeps of them. That they were there, and when they went, stays told."""
+    """Delete a contact's row, its notes' and photos in the running transaction, and what the change
+    log keeps of them. That they were there, and when they went, stays told."""
     notes = lane().all(_NOTES, (contact_id,))
     lane().run(_EMPTY, (book.stream_id, contact_id))
     lane().run(_EMPTY_NOTES, (book.stream_id, contact_id))
     lane().run(_DROP_NOTES, (contact_id,))
     lane().run(_DROP, (contact_id,))
+    forget_contact(book, contact_id)
     with log.together():
         # A row for each note too: by them, their texts leave the memory of every process.
         for note_id, note_version in notes:
