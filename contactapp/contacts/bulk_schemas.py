@@ -36,7 +36,8 @@ class ContactOperation(Schema):
 
 class ContactBulk(Schema):
     """Up to 1000 operations, in their order and in one transaction. `atomic` does all of them or
-    none; without it those that can be done are."""
+    none; without it those that can be done are. Those that change more than 16 MiB of contacts
+    together are 413; only who changes very large ones meets that."""
 
     operations = fields.List(
         fields.Dict(keys=fields.String()),

@@ -22,6 +22,7 @@ from .across import (
     with_label,
 )
 from .card import Meta, canonical, hidden, merged, told
+from .dismissals import export_dismissals
 from .numbers import numbered
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
@@ -221,6 +222,7 @@ __all__ = [
     "edit_contact",
     "erase_photos",
     "export_contacts",
+    "export_dismissals",
     "export_photos",
     "forget_book",
     "get_contact",
