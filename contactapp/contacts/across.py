@@ -59,7 +59,8 @@ def _column(
     view = views().current(book)
     # Nobody waits for a place who keeps others waiting: a write has had this made before.
     with nullcontext() if lane().in_transaction else looking_through(len(view)):
-        return view.head, view.column(name, of)
+        # Filters have a column of labels too, which holds something else.
+        return view.head, view.column(("across", name), of)
 
 
 # Most contacts of a book have the same words: one text for all of them.

@@ -33,8 +33,8 @@ def at(name):
 
 
 def test_labels_are_listed_by_name_with_their_counts(owner):  # noqa: F811
-    label(owner, ["work", "Éva"], ["Work", "a/b"], ["Work", "zoo"], [], ["eva"])
-    everything = [("a/b", 1), ("eva", 2), ("Work", 3), ("zoo", 1)]
+    label(owner, ["Work", "Éva"], ["work", "a/b"], ["work", "zoo"], [], ["eva"])
+    everything = [("a/b", 1), ("eva", 2), ("work", 3), ("zoo", 1)]
     assert listed(owner) == everything
     seen, following = [], "?limit=3"
     while following:
@@ -43,6 +43,16 @@ def test_labels_are_listed_by_name_with_their_counts(owner):  # noqa: F811
         seen += [(item["name"], item["count"]) for item in answer["items"]]
         following = answer["next_cursor"] and f"?limit=3&cursor={answer['next_cursor']}"
     assert seen == everything
+
+
+def test_labels_are_listed_after_contacts_were_filtered_by_them(owner):  # noqa: F811
+    """Which looks at them otherwise."""
+    label(owner, ["work", "Éva"], ["Work"])
+    assert owner.get("/contacts?label=work").json["total"] == 2
+    assert listed(owner) == [("Éva", 1), ("Work", 2)]
+    assert owner.get("/contacts?label=eva").json["total"] == 1
+    assert done(owner.patch("/labels/eva", json={"name": "WORK"}))[1] == 1
+    assert owner.get("/contacts?label=eva").json["total"] == 0
 
 
 def test_a_label_is_there_as_long_as_a_contact_has_it(owner):  # noqa: F811
@@ -75,9 +85,9 @@ def test_a_label_is_renamed_on_everybody_and_that_is_undone(alice):
 
 
 def test_renamed_into_another_the_two_are_one(owner):  # noqa: F811
-    label(owner, ["Job", "x", "work"], ["work", "Job"], ["work"], ["Job"])
-    assert done(owner.patch("/labels/work", json={"name": "JOB"}))[1] == 3
-    assert labelled(owner) == [["Job", "x"], ["Job"], ["Job"], ["Job"]]
+    label(owner, ["Job", "x", "work"], ["work", "Job"], ["work"], ["job", "work"])
+    assert done(owner.patch("/labels/work", json={"name": "JOB"}))[1] == 4
+    assert labelled(owner) == [["Job", "x"], ["Job"], ["Job"], ["job"]]
 
 
 def test_a_label_may_be_written_otherwise(owner):  # noqa: F811
@@ -94,6 +104,7 @@ def test_a_label_is_taken_off_everybody_and_that_is_undone(alice):
     before = labelled(alice)
     operation_id, contacts = done(alice.delete("/labels/WORK"))
     assert (contacts, labelled(alice)) == (2, [["a"], [], ["b"]])
+    assert "labels" not in log_of(alice)[-1]["after"]
     refused(alice.delete("/labels/work"), 404, "not_found")
     assert undo(alice, operation_id).status_code == 200
     assert labelled(alice) == before
