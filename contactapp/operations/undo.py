@@ -34,9 +34,10 @@ _SINCE = Sql(
     "SELECT entity, entity_id, version, actor_id, at FROM change WHERE stream_id = ? AND seq IN "  # noqa: S608
     f"(SELECT max(l.seq) {SINCE.format('?', '?')} GROUP BY l.entity, l.entity_id) ORDER BY seq"
 )
+# `+seq`: see changes.log.
 _NEWEST = Sql(
     "SELECT entity, entity_id, version, actor_id, at FROM change "
-    "WHERE stream_id = ? AND entity = ? AND entity_id = ? ORDER BY seq DESC LIMIT 1"
+    "WHERE stream_id = ? AND entity = ? AND entity_id = ? ORDER BY +seq DESC LIMIT 1"
 )
 
 
