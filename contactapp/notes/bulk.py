@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
 from ..database import write_transaction
-from ..errors import AppError, FieldError, InvalidFields
+from ..errors import AppError, FieldError, InvalidFields, TooLarge
 from ..incoming import loaded
 from ..operations import service as operations_service
 from . import service, writing
 from .schemas import NoteInput, NotePatch, Operation
 
 _OPERATION, _INPUT, _PATCH = Operation(), NoteInput(), NotePatch()
+MAX_TOUCHED = 16 * 2**20  # bytes of notes that are updated; see contacts.bulk
 _WHERE = {"not_found": "/id", "version_mismatch": "/version"}
 
 
@@ -54,8 +55,17 @@ def _run(
 ) -> dict[str, Any]:
     log = ChangeLog(actor, book)
     operation_id: int | None = operations_service.begin(log, actor, book, "bulk")
+    done: list[service.Stored | AppError | None] = []
+    touched = 0
     with log.together():
-        done = [_done(log, actor, book, item) for item in checked]
+        for item in checked:
+            if item.op == "update" and touched > MAX_TOUCHED:
+                done.append(TooLarge(detail="Together they change too much; send fewer at once."))
+                continue
+            result = _done(log, actor, book, item)
+            done.append(result)
+            if item.op == "update" and isinstance(result, service.Stored):
+                touched += len(result.body.encode())
     if not operations_service.end(log):
         operation_id = None
     failed = [(i, error) for i, error in enumerate(done) if isinstance(error, AppError)]
