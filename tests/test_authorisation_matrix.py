@@ -9,6 +9,7 @@ import pytest
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
 from tests.support.cast import PASSWORD, Cast
+from tests.support.engines import on_one_engine
 from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
 
@@ -422,6 +423,7 @@ def test_who_may(people, method, rule):
 
 
 # AZ-1
+@on_one_engine
 @pytest.mark.parametrize(("method", "rule"), EXPECTED)
 def test_what_a_token_that_may_read_contacts_may(people, method, rule):
     public = EXPECTED[method, rule]["anonymous"] != 401 or rule.endswith(SIGNING_IN)
@@ -435,6 +437,7 @@ def test_what_a_token_that_may_read_contacts_may(people, method, rule):
 
 
 # AZ-1
+@on_one_engine
 @pytest.mark.parametrize("rule", sorted({rule for _, rule in EXPECTED}))
 def test_options_names_the_methods_to_everybody_and_nothing_more(app, people, rule):
     methods = methods_of(rule) | {"OPTIONS"}
@@ -446,6 +449,7 @@ def test_options_names_the_methods_to_everybody_and_nothing_more(app, people, ru
 
 
 # AZ-1
+@on_one_engine
 @pytest.mark.parametrize("rule", sorted({rule for _, rule in EXPECTED if rule.startswith("/api")}))
 def test_a_method_that_a_route_does_not_have_is_405(people, rule):
     present = methods_of(rule)

@@ -1,10 +1,9 @@
 """Imports go one way: commands and the factory, then slices, then HTTP, then storage."""
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "contactapp"
 
@@ -193,7 +192,12 @@ def imports(name, path):
 
 
 MODULES = modules()
-IMPORTS = {name: set(imports(name, path)) for name, path in MODULES.items()}
+
+
+@cache  # and not at import: every process of a run imports all tests
+def all_imports():
+    """{name of a module: every name that it imports}."""
+    return {name: set(imports(name, path)) for name, path in MODULES.items()}
 
 
 def own_module(imported):
@@ -206,10 +210,13 @@ def own_module(imported):
     return ".".join(parts)
 
 
-EDGES = {
-    name: {own_module(i) for i in found if own_module(i) is not None} - {name}
-    for name, found in IMPORTS.items()
-}
+@cache
+def edges():
+    """{name of a module: those of ours that it imports}."""
+    return {
+        name: {own_module(i) for i in found if own_module(i) is not None} - {name}
+        for name, found in all_imports().items()
+    }
 
 
 def level(name):
@@ -222,15 +229,20 @@ def test_every_module_has_a_level():
     assert tops == set().union(*LEVELS)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_nothing_from_above(name):
-    assert {target for target in EDGES[name] if level(target) > level(name)} == set()
+def test_a_module_imports_nothing_from_above():
+    upwards = {
+        (name, target)
+        for name, targets in edges().items()
+        for target in targets
+        if level(target) > level(name)
+    }
+    assert upwards == set()
 
 
 def test_slices_meet_in_service_only():
     found = {
         (name, target)
-        for name, targets in EDGES.items()
+        for name, targets in edges().items()
         for target in targets
         if {name.partition(".")[0], target.partition(".")[0]} <= SLICES
         and name.partition(".")[0] != target.partition(".")[0]
@@ -241,27 +253,17 @@ def test_slices_meet_in_service_only():
 
 def test_no_import_goes_in_a_circle():
     # An import of the package itself only runs its __init__, which is everybody's parent.
-    graph = {name: targets - {""} for name, targets in EDGES.items()}
+    graph = {name: targets - {""} for name, targets in edges().items()}
     list(TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_file_keeps_to_what_its_name_says(name):
-    foreign = (
-        FOREIGN.get(name.rpartition(".")[2], set()) if name.partition(".")[0] in SLICES else ()
-    )
+def test_a_file_keeps_to_what_its_name_says():
     wrong = {
-        imported
-        for imported in IMPORTS[name]
-        if any(imported == one or imported.startswith(f"{one}.") for one in foreign)
+        (name, imported)
+        for name, found in all_imports().items()
+        if name.partition(".")[0] in SLICES
+        for foreign in FOREIGN.get(name.rpartition(".")[2], ())
+        for imported in found
+        if imported == foreign or imported.startswith(f"{foreign}.")
     }
     assert wrong == set()
-
-
-def test_crypto_is_pure():
-    assert EDGES["crypto"] == set()
-
-
-def test_the_program_does_not_import_its_tests():
-    found = {name for name, names in IMPORTS.items() for i in names if i.split(".")[0] == "tests"}
-    assert found == set()

@@ -21,6 +21,7 @@ from contactapp.users.models import User
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.engines import on_one_engine
 from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
@@ -349,6 +350,7 @@ def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
 
 
 # AZ-5
+@on_one_engine
 @pytest.mark.parametrize(
     "query",
     [

@@ -72,17 +72,16 @@ def _labels(row: Row) -> tuple[str, ...] | None:
 
 
 def change_all(log: ChangeLog, actor: Actor, book: Book, ids: Sequence[int], edit: Edit) -> int:
-    """Change these contacts in the running transaction, some at a time; how many were changed. What
-    `edit` raises is raised."""
+    """Change these live contacts in the running transaction, some at a time; how many were changed.
+    What `edit` raises is raised."""
     changed = 0
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
         many = Many(log, actor, book, some)
         for id_ in some:
-            held = many.get(id_)
-            if held is not None and held.deleted_at is None:
-                version = held.meta.version
-                many.change(held, edit(id_, held.card))
-                changed += held.meta.version != version
+            held = many.live(id_)
+            version = held.meta.version
+            many.change(held, edit(id_, held.card))
+            changed += held.meta.version != version
         many.write()
     return changed

@@ -64,8 +64,8 @@ def _led_on(contact_id: int, into: int) -> Response:
     start, _, rest = request.path.partition(f"/contacts/{contact_id}")
     path = quote(request.script_root + start) + f"/contacts/{into}" + quote(rest, safe="/")
     query = quote(request.query_string, safe="%&=+,:;/?@!$'()*~")
-    # Undone, the contact is here again, so nobody may remember the way.
-    also_say({"Location": f"{path}?{query}" if query else path, "Cache-Control": "no-store"})
+    # Undone, the contact is here again, so nobody may remember the way; the envelope says no-store.
+    also_say({"Location": f"{path}?{query}" if query else path})
     response = Response(status=308)
     del response.headers["Content-Type"]
     return response

@@ -4,7 +4,8 @@ What the survivor has stays. What is empty there comes from the sources, in the 
 are given; but the parts of a name only from who is not called otherwise, and a title only from the
 same company, or Ada whose source is Bob Smith would become Ada Smith. Lists are united; what is the
 same but for case, accents or the way a number is written is there once. `choose` takes a field as
-one of the contacts has it, be it empty.
+one of the contacts has it, be it empty. Of what only an import knows (`vcard`) the survivor's is
+kept, else the first source's; the rest lies in the trash.
 """
 
 from __future__ import annotations

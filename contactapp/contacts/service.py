@@ -34,7 +34,7 @@ from .reading import (
     read_card,
     require_contact,
 )
-from .setting_back import Past, set_back
+from .setting_back import Past, missing_survivors, set_back
 from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
@@ -228,6 +228,7 @@ __all__ = [
     "get_contact",
     "list_birthdays",
     "list_contacts",
+    "missing_survivors",
     "patch_contact",
     "read_card",
     "replace_contact",

@@ -30,7 +30,7 @@ def guess(start: bytes, file_name: str | None = None) -> str | None:
         preset = header([start[:LOOKED_AT]]).preset
     except Unreadable:
         preset = None
-    return "csv" if preset and "\0" not in text else ending
+    return "csv" if preset else ending
 
 
 def _text(start: bytes) -> str:

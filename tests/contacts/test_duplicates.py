@@ -80,8 +80,8 @@ def test_only_groups_of_a_score_are_shown_and_the_surest_first(alice, twins):
 @pytest.mark.parametrize(
     "score", ["-0.1", "1.1", "nan", "1e0", ".5", "0,5", "%D9%A0", "", "0." + "1" * 9]
 )
-def test_a_score_is_a_plain_number_from_0_to_1(bob, score):
-    refused(bob.get(f"{URL}?min_score={score}"), 422, "invalid_fields", "?min_score")
+def test_a_score_is_a_plain_number_from_0_to_1(owner, score):
+    refused(owner.get(f"{URL}?min_score={score}"), 422, "invalid_fields", "?min_score")
 
 
 # AZ-7
@@ -169,8 +169,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("ids", WRONG.values(), ids=WRONG)
-def test_what_is_no_list_of_ids_is_422(bob, ids):
-    refused(bob.post(f"{URL}/dismiss", json={"contact_ids": ids}), 422, "invalid_fields")
+def test_what_is_no_list_of_ids_is_422(owner, ids):
+    refused(owner.post(f"{URL}/dismiss", json={"contact_ids": ids}), 422, "invalid_fields")
 
 
 def test_a_book_keeps_so_many_pairs_and_no_more(alice, twins, monkeypatch):

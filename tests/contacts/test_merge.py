@@ -238,9 +238,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("source_ids", "fields", "pointer"), WRONG.values(), ids=WRONG)
-def test_what_makes_no_sense_is_422(bob, source_ids, fields, pointer):
+def test_what_makes_no_sense_is_422(owner, source_ids, fields, pointer):
     body = {"source_ids": source_ids, **fields}
-    refused(bob.post("/contacts/1/merge", json=body), 422, "invalid_fields", pointer)
+    refused(owner.post("/contacts/1/merge", json=body), 422, "invalid_fields", pointer)
 
 
 def test_what_the_union_is_too_large_for_is_named(alice):

@@ -279,6 +279,14 @@ def test_every_process_holds_values_against_the_newest_definitions(alice, engine
     assert opened(there) == before + 1
 
 
+def test_a_book_without_any_asks_nobody_for_them(owner):
+    owner.contact(first_name="Ada", custom_fields={"size": 5})
+    assert owner.get("/contacts?sort=custom.size&custom.size=5").json["total"] == 1
+    assert owner.get("/custom-fields").json["items"] == []
+    with owner.app.app_context():
+        assert owner.book_id not in definition_views()._views
+
+
 # AZ-1, AZ-3
 def test_definitions_are_their_books_own(cast):
     define(cast.alice, "size", "number")

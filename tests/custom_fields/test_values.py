@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from contactapp.custom_fields.conversion import Conversion
 from contactapp.custom_fields.definition import TYPES, Definition, Meta
 from contactapp.custom_fields.values import Unfit, converted, fitted, same
 from contactapp.errors import InvalidFields
@@ -130,3 +131,11 @@ def test_hostile_text_is_judged_in_no_time(type_):
             found = ""
         assert time.perf_counter() - began < 0.1, text[:20]
         assert isinstance(found, str | None) or math.isfinite(found)
+
+
+def test_a_renamed_value_keeps_its_place_among_the_others():
+    conversion = Conversion(definition("text", "b"), definition("number", "x"))
+    card = {"nickname": "n", "custom_fields": {"a": "1", "b": "2", "c": "3"}}
+    changed = conversion.of_contact(1, card)
+    assert list(changed["custom_fields"].items()) == [("a", "1"), ("x", 2), ("c", "3")]
+    assert conversion.of_contact(1, {**card, "custom_fields": {"b": " "}}) == {"nickname": "n"}

@@ -4,7 +4,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from contactapp.exchange.csv import read
 from contactapp.exchange.csv.target import of_mapping
@@ -55,6 +55,7 @@ def test_the_name_of_a_field_is_matched_in_linear_time(field):
     assert time.process_time() - began < 0.1
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables)
 def test_no_bytes_raise_anything_but_ours(data):
     check_table(data)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contactapp.exchange.json import MAX_CONTACT, read, write
@@ -15,7 +15,7 @@ ADA = {"uid": "u", "first_name": "Ada", "notes": ['{[\\"'], "vcard": ["ROLE:x"]}
 DOCUMENT = {"format": "contactapp", "version": 1, "contacts": [ADA, ADA]}
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(records, max_size=2))
 def test_what_is_written_reads_back_and_is_written_the_same_again(several):
     written = b"".join(write(several))
@@ -83,6 +83,7 @@ def test_a_photo_comes_with_its_type():
         b'[{"a": 1}',
         b'[{"a": "',
         b"[}]]",
+        b"[]][",
         b'{"format":"contactapp","version":2,"contacts":[]}',
     ],
 )
@@ -98,6 +99,7 @@ def test_a_contact_that_is_too_large_is_left_and_the_next_one_read():
     assert second.fields == {"nickname": "b"}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents)
 def test_no_bytes_raise_anything_but_ours(data):
     check_document(data)

@@ -56,6 +56,12 @@ def test_types_and_apple_labels_become_a_label(line, entry):
     assert (found.fields, found.kept) == ({"phones": [entry]}, [])
 
 
+def test_a_quoted_parameter_may_hold_colons_and_semicolons():
+    found = card('ADR;LABEL="a: b; c";TYPE=home:;;Street;City;;;', version="4.0")
+    address = {"street": "Street", "city": "City", "label": "home"}
+    assert found.fields == {"addresses": [address]}
+
+
 def test_the_preferred_entry_is_the_primary_one():
     found = card("EMAIL;PREF=7:a@b.c", "EMAIL;PREF=2:d@e.f", "EMAIL:g@h.i", version="4.0")
     assert [entry.get("primary") for entry in found.fields["emails"]] == [None, True, None]
@@ -124,7 +130,7 @@ def test_base64_of_phones_that_forget_the_space_is_read():
         "PHOTO:http://169.254.169.254/x.png",
         "PHOTO:file:///etc/passwd",
         "PHOTO:data:image/png,%89PNG",
-        "PHOTO;ENCODING=b;TYPE=PNG:this is no base64",
+        "PHOTO;ENCODING=b;TYPE=PNG:AA??AA==",
     ],
 )
 def test_a_photo_that_lies_elsewhere_is_kept_and_never_fetched(line, version):  # FI-7

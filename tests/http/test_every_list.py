@@ -7,6 +7,7 @@ import pytest
 from contactapp.books import service as books_service
 from contactapp.shapes import Paging
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.engines import on_one_engine
 
 PAGED = {"limit", "skip", "offset", "cursor"}
 HISTORY, NOTES, VERSIONS = "/contacts/1/history", "/contacts/1/notes", "/notes/1/history"
@@ -130,6 +131,7 @@ def test_cursors_links_and_offsets_lead_through_it(boss, path):
     assert ids(boss.get(with_parameters(path, "skip=9000"))) == []
 
 
+@on_one_engine
 @pytest.mark.parametrize("path", LISTS)
 def test_it_takes_one_position_at_a_time(boss, path):
     refused(boss.get(with_parameters(path, "skip=1&offset=1")), 422, "invalid_fields", "?skip")

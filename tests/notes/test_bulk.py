@@ -2,7 +2,6 @@
 
 import pytest
 
-from contactapp.notes import bulk as bulk_service
 from tests.notes.conftest import work
 from tests.support.cast import refused
 from tests.support.stored import book_state
@@ -127,12 +126,3 @@ def test_what_is_somebody_elses_is_not_there(cast):
         "read_only_book",
     )
     assert book_state(cast.alice) == state
-
-
-def test_small_updates_of_large_notes_end_in_bounded_memory(owner, contact, note, monkeypatch):
-    monkeypatch.setattr(bulk_service, "MAX_TOUCHED", 15_000)
-    large = {"op": "update", "id": note("x" * 10_000)["id"]}
-    moved = [{**large, "note": {"contact_id": contact["id"]}}] * 4
-    created = {"op": "create", "note": {"contact_id": contact["id"], "body": "x"}}
-    answer = bulk(owner, *moved, created, atomic=False)
-    assert [item["status"] for item in answer.json["items"]] == [200, 200, 413, 413, 201]

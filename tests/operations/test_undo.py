@@ -328,7 +328,13 @@ def test_what_was_changed_a_thousand_times_since_is_read_once(alice):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_no_statement_walks_through_the_whole_stream(app):
-    given = {undoing._SINCE: 7, undoing._NEWEST: 3, operations._LISTED: 5, operations._ONE: 3}
+    given = {
+        undoing._SINCE: 7,
+        undoing._NEWEST: 3,
+        undoing._MERGED: 4,
+        operations._LISTED: 5,
+        operations._ONE: 3,
+    }
     with app.app_context():
         for sql, count in given.items():
             plan = lane().all(Sql(f"EXPLAIN QUERY PLAN {sql.qmark}"), (1,) * count)
