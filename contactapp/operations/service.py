@@ -33,11 +33,11 @@ _FORGET_OLD = Sql(
 _FORGET_BOOK = Sql("DELETE FROM operation WHERE book_id = ?")
 # What was changed (l) after an operation had changed it for the last time (k), of a stream and an
 # operation. What a later one (p) did counts unless it was undone, and that not undone: all of the
-# same root together are an even number, then, and left everything as they found it. Without CROSS,
-# SQLite walks through the whole stream and looks for the operation afterwards.
+# same root together are an even number, then, and left everything as they found it. Without CROSS
+# and `+ 0`, SQLite walks through the whole stream and looks for the operation afterwards.
 SINCE = (
-    "FROM (SELECT entity, entity_id, max(seq) AS seq FROM change WHERE stream_id = {0} "
-    "AND operation_id = {1} GROUP BY entity, entity_id) k "
+    "FROM (SELECT entity, entity_id + 0 AS entity_id, max(seq) AS seq FROM change "
+    "WHERE stream_id = {0} AND operation_id = {1} GROUP BY entity_id + 0, entity) k "
     "CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
     "WHERE l.stream_id = {0} AND l.entity = k.entity AND l.entity_id = k.entity_id "
     "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM {1} "

@@ -34,15 +34,18 @@ _SINCE = Sql(
     "SELECT entity, entity_id, version, actor_id, at FROM change WHERE stream_id = ? AND seq IN "  # noqa: S608
     f"(SELECT max(l.seq) {SINCE.format('?', '?')} GROUP BY l.entity, l.entity_id) ORDER BY seq"
 )
+# `+seq`: see changes.log.
 _NEWEST = Sql(
     "SELECT entity, entity_id, version, actor_id, at FROM change "
-    "WHERE stream_id = ? AND entity = ? AND entity_id = ? ORDER BY seq DESC LIMIT 1"
+    "WHERE stream_id = ? AND entity = ? AND entity_id = ? ORDER BY +seq DESC LIMIT 1"
 )
-# What was merged since an operation, and into which contact.
+# What was merged since an operation, and into which contact: from the trash on, which is smaller
+# than all that was changed since.
 _MERGED = Sql(
     "SELECT c.merged_into, l.entity, l.entity_id, l.version, l.actor_id, l.at FROM contact c "
-    "JOIN change l ON l.stream_id = ? AND l.entity = 'contact' AND l.entity_id = c.id "
-    "AND l.version = c.version WHERE c.book_id = ? AND c.merged_into IS NOT NULL AND l.seq > "
+    "CROSS JOIN change l WHERE c.book_id = ? AND c.deleted_at IS NOT NULL "
+    "AND c.merged_into IS NOT NULL AND l.stream_id = ? AND l.entity = 'contact' "
+    "AND l.entity_id = c.id AND l.version = c.version AND +l.seq > "
     "(SELECT max(k.seq) FROM change k WHERE k.stream_id = ? AND k.operation_id = ?)"
 )
 
@@ -118,7 +121,7 @@ def _refuse_merged(book: Book, operation_id: int, past: Mapping[int, Past]) -> N
     """Whoever merged a contact into one that would go has it nowhere else."""
     going = {id_ for id_, was in past.items() if was.card is None and was.merged_into is None}
     if going:
-        given = (book.stream_id, book.id, book.stream_id, operation_id)
+        given = (book.id, book.stream_id, book.stream_id, operation_id)
         _refuse_edited([row[1:] for row in lane().all(_MERGED, given) if row[0] in going])
 
 
