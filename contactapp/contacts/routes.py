@@ -165,8 +165,8 @@ def change_contacts(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     Each operation is told with its own status. `atomic`, which is the default, does all or none:
     then an operation that cannot be done makes the answer 422 `bulk_failed`, or 403
     `contact_limit_reached` where only the limit is in the way, with `items` as in the answer; 424
-    are those that could have been done. A call shows 16 MiB of contacts; what comes after is 413.
-    All that was done is one operation, which can be undone.
+    are those that could have been done. A call changes 16 MiB of contacts; what would be more is
+    413 `body_too_large`. All that was done is one operation, which can be undone.
     """
     who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
     return answer_object(bulk.run_bulk(who, who.book, fields["operations"], **how))
