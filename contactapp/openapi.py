@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import orjson
@@ -135,6 +136,7 @@ _documents: dict[tuple[Blueprint, ...], bytes] = {}
 
 def _document(contract: Contract) -> dict[str, Any]:
     document: dict[str, Any] = contract.spec.to_dict()
+    _describe(contract, document["components"]["schemas"])
     flow = {"tokenUrl": "/api/v1/auth/token", "scopes": {}}
     document["components"]["securitySchemes"] = {
         "password": {"type": "oauth2", "flows": {"password": flow}},
@@ -155,6 +157,15 @@ def _document(contract: Contract) -> dict[str, Any]:
                 if _takes(operation, "header", "Idempotency-Key"):
                     _may_be_replayed(operation["responses"])
     return document
+
+
+def _describe(contract: Contract, schemas: dict[str, Any]) -> None:
+    """What the docstrings of the schemas say."""
+    converter = contract.ma_plugin.converter
+    assert converter is not None  # since the document was made
+    for (schema, *_), name in converter.refs.items():
+        if schema.__doc__ and schema.__doc__ != Schema.__doc__:
+            schemas[name]["description"] = inspect.cleandoc(schema.__doc__)
 
 
 def _may_be_replayed(responses: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from .log import (
 )
 from .shown import shown
 
-_ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
+_ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version", "operation_id")
 _EXPORTED_AT_ONCE = 50  # which may have 6 MiB
 _EXPORTED = Sql(
     f"SELECT b.id, b.key_id, k.stream_id, k.seq, k.at, {', '.join(f'k.{n}' for n in _ABOUT)}, "  # noqa: S608

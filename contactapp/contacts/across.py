@@ -19,7 +19,7 @@ from .many import Many
 from .row import Row
 
 Edit = Callable[[int, dict[str, Any]], dict[str, Any]]  # a contact's id and card, to its new card
-_AT_ONCE = 500  # contacts in memory with all that is written of them
+_AT_ONCE = 100  # contacts in memory with all that is written of them
 
 
 def count_custom_fields(book: Book) -> tuple[bytes, Counter[str]]:

@@ -30,6 +30,10 @@ _DISMISS = Sql(
     "INSERT INTO duplicate_dismissal (low_id, high_id, book_id) VALUES (?, ?, ?) "
     "ON CONFLICT DO NOTHING"
 )
+_EXPORTED = Sql(
+    "SELECT d.low_id, d.high_id FROM duplicate_dismissal d JOIN book b ON b.id = d.book_id "
+    "WHERE b.owner_id = ? ORDER BY d.low_id, d.high_id"
+)
 
 
 def dismissed_in(book: Book) -> tuple[bytes, Set[Ids]]:
@@ -69,3 +73,8 @@ def dismiss(actor: Actor, book: Book, contact_ids: list[int]) -> None:
     [count] = lane().one(_COUNT, (book.id,))
     if count > MAX_DISMISSED:
         raise Forbidden("dismissal_limit_reached", limit=MAX_DISMISSED)
+
+
+def export_dismissals(owner_id: int) -> list[dict[str, Any]]:
+    """Every pair of a user's contacts that was told apart."""
+    return [{"contact_ids": list(pair)} for pair in lane().all(_EXPORTED, (owner_id,))]

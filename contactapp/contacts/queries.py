@@ -52,6 +52,7 @@ def _filters() -> dict[str, fields.Field]:
     for field in TEXT:
         kind = Number if field == "phone" else Text
         any_of = f" Any of the {field}s." if field in SCALARS.values() else ""
+        any_of += " However written: `+49 151…` is `0049 (0)151…`." if field == "phone" else ""
         found[field] = kind(**_about(f"Equal, without case and accents.{any_of}"))
         found[f"{field}_like"] = kind(**_about(f"Contains, without case and accents.{any_of}"))
     for field in DATES:
@@ -97,7 +98,15 @@ class ListQuery(BookQuery, Paging, Schema.from_dict(_filters(), name="Filters"))
 class SearchQuery(ListQuery):
     """The same with `q` required, in the order of names."""
 
-    q = Words(required=True, metadata={"description": "Words and quoted phrases, all required."})
+    q = Words(
+        required=True,
+        **_about(
+            'Words and quoted phrases, such as `ada "analytical engine"`, that the contact must '
+            "all have, each somewhere: in names, numbers, addresses, labels, custom fields, notes. "
+            "Case, accents and what stands between letters do not count; the beginning or a part "
+            "of a word is enough. Digits find phone numbers, however these are written."
+        ),
+    )
     sort = _sort("name")
 
 

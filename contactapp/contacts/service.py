@@ -23,6 +23,7 @@ from .across import (
     with_label,
 )
 from .card import Meta, canonical, hidden, merged, told
+from .dismissals import export_dismissals
 from .numbers import numbered
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
@@ -34,7 +35,7 @@ from .reading import (
     read_card,
     require_contact,
 )
-from .setting_back import Past, set_back
+from .setting_back import Past, missing_survivors, set_back
 from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
@@ -228,11 +229,13 @@ __all__ = [
     "edit_contact",
     "erase_photos",
     "export_contacts",
+    "export_dismissals",
     "export_photos",
     "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",
+    "missing_survivors",
     "patch_contact",
     "read_card",
     "replace_contact",

@@ -139,9 +139,7 @@ class CustomField(Schema):
     choices = fields.List(fields.String(), required=True)
     position = fields.Integer(required=True, allow_none=True)
     used = fields.Integer(required=True)
-    version = fields.Integer(
-        required=True, metadata={"description": "Rises, not by one each time."}
-    )
+    version = fields.Integer(required=True, metadata={"description": "Not one by one."})
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
     created_by = fields.Integer(required=True)

@@ -324,3 +324,21 @@ def test_what_was_changed_a_thousand_times_since_is_read_once(alice):
     undone(alice, second["operation_id"])
     undone(alice, first["operation_id"])
     assert alice.get(f"/contacts/{contact['id']}").json["title"] is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_no_statement_walks_through_the_whole_stream(app):
+    given = {
+        undoing._SINCE: 7,
+        undoing._NEWEST: 3,
+        undoing._MERGED: 4,
+        operations._LISTED: 5,
+        operations._ONE: 3,
+    }
+    with app.app_context():
+        for sql, count in given.items():
+            plan = lane().all(Sql(f"EXPLAIN QUERY PLAN {sql.qmark}"), (1,) * count)
+            steps = [row[3] for row in plan]
+            assert any("ix_change_" in step for step in steps)
+            whole = ("(stream_id=?)", "(stream_id=? AND seq>?)")
+            assert not [step for step in steps if step.endswith(whole)]
