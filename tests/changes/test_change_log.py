@@ -62,7 +62,7 @@ NOTES = {
 FIELDS = {
     ("POST", "/custom-fields"): (
         {"key": "secret word", "type": "choice", "choices": ["secret"], "position": 1},
-        ("create", 1, "choices key position type"),
+        ("create", 2, "choices key position type"),
     ),
     ("PATCH", "/custom-fields/<key:key>"): (
         {"label": "secret", "position": None},
