@@ -33,6 +33,7 @@ PUBLIC = {
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
     "GET /media/<file_name>",
+    "GET /media/photos/<file_name>",
     "GET /media/initials/<text>-<int(max=7):colour>.svg",
     "POST /api/v1/auth/token",
     "POST /api/v1/auth/verify-email",

@@ -103,7 +103,7 @@ def test_the_log_tells_of_notes_before_their_contacts_go(alice, three):
     ]
     assert {row["operation_id"] for row in told} == {operation_id}
     assert [row.get("merged_into") for row in told] == [None] * 3 + [three[0]] * 2
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 def test_a_source_that_adds_nothing_leaves_the_survivor_as_it_is(alice):
@@ -161,7 +161,7 @@ def test_undone_it_leaves_everything_as_it_was(alice, three):
     undone(alice, took_back["id"])
     assert live(alice) == after
     assert [state_of(alice, id_)[0] for id_ in three[1:]] == [three[0]] * 2
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 # CC-2

@@ -70,7 +70,7 @@ def test_another_key_is_given_to_everybody_and_taken_back(alice):
     assert alice.get(SIZE).json["label"] is None
     again = undo(alice, back.json["id"])
     assert (again.status_code, custom(alice)[:2]) == (200, renamed)
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 CONVERSIONS = [
@@ -188,7 +188,7 @@ def test_a_definition_is_deleted_with_or_without_its_values(alice, values):
     assert shown == {**made, "used": 2, **moved}
     assert undo(alice, back.json["id"]).status_code == 200
     refused(alice.get(SIZE), 404, "not_found")
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 @pytest.mark.parametrize("values", ["", "all", "Keep"])
@@ -320,4 +320,4 @@ def test_contacts_are_edited_while_another_process_renames_their_field(alice, ot
         assert (now["nickname"], now["version"]) == ("e11", 1 + 12 + 6)
         history = alice.get(f"/contacts/{id_}/history").json["items"]
         assert [item["version"] for item in history] == list(range(19, 0, -1))
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)

@@ -81,7 +81,7 @@ def test_a_label_is_renamed_on_everybody_and_that_is_undone(alice):
     assert (back.status_code, labelled(alice)) == (200, before)
     assert undo(alice, back.json["id"]).status_code == 200
     assert listed(alice) == [("a", 1), ("b", 1), ("c", 1), ("Job", 2)]
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 def test_renamed_into_another_the_two_are_one(owner):  # noqa: F811
@@ -111,7 +111,7 @@ def test_a_label_is_taken_off_everybody_and_that_is_undone(alice):
     operation_id, _ = done(alice.delete("/labels/work"))
     alice.patch(f"/contacts/{ids[0]}", json={"title": "Dr"})
     refused(undo(alice, operation_id), 409, "edited_since")
-    read_ledger(alice.app)
+    read_ledger(alice.app, alice.book_id)
 
 
 # IV-7, IV-9

@@ -28,13 +28,15 @@ _NOTES = Sql(
 _COUNT = Sql("SELECT contact_count FROM users WHERE id = ?")
 
 
-def read_ledger(app):
-    """Check every book with its notes, and return the live cards: {book id: {contact id: card}}."""
+def read_ledger(app, *book_ids):
+    """Check every book with its notes, or these, and return the live cards:
+    {book id: {contact id: card}}."""
     with app.app_context():
         if database().is_sqlite:
             assert lane().one(Sql("PRAGMA integrity_check")) == ("ok",)
         with lane().snapshot():
-            return {book[0]: _checked(*book) for book in lane().all(_BOOKS)}
+            books = [book for book in lane().all(_BOOKS) if book[0] in book_ids or not book_ids]
+            return {book[0]: _checked(*book) for book in books}
 
 
 def _checked(book_id, owner_id, key_id, stream_id, seq, head):
