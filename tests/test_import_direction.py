@@ -112,6 +112,7 @@ MEETINGS = {
     ("pages.media", "users.avatars"): "initials have the colours that it gives them",
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("books.service", "custom_fields.definition"): "and what custom fields may hold",
+    ("contacts.service", "custom_fields.values"): "as the book defines them",
     ("contacts.whole", "custom_fields.values"): "which a contact's values are held against",
     ("contacts.bulk", "custom_fields.values"): "many's too",
     ("contacts.listing", "custom_fields.values"): "a list is in their order",

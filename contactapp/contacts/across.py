@@ -81,8 +81,9 @@ def change_all(log: ChangeLog, actor: Actor, book: Book, ids: Sequence[int], edi
         many = Many(log, actor, book, some)
         for id_ in some:
             held = many.live(id_)
-            version = held.meta.version
-            many.change(held, edit(id_, held.card))
+            version, card = held.meta.version, edit(id_, held.card)
+            if card is not held.card:
+                many.change(held, card)
             changed += held.meta.version != version
         many.write()
     return changed

@@ -10,6 +10,7 @@ from ..actor import Actor, Book
 from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..config import settings
+from ..custom_fields.values import Defined
 from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..keyring import keyring
@@ -58,7 +59,7 @@ def create_contact(actor: Actor, book: Book, fields: dict[str, Any]) -> Stored:
     """Add a contact. Raises InvalidFields, or Forbidden at the owner's limit."""
     # Numbers are read and the card is sealed before the transaction: every other writer waits for
     # what is done in it.
-    card, uid = whole(numbered_here(fields), None, definitions(book)), str(uuid.uuid4())
+    card, uid = whole(numbered_here(fields), None, _defined(book, fields)), str(uuid.uuid4())
     sealed = sealed_card(keyring().cipher(book.key_id), book.id, uid, card)
     return _insert(actor, book, uid, card, sealed)
 
@@ -97,7 +98,7 @@ def _replace(
     log = ChangeLog(actor, book)
 
     def put(card: dict[str, Any]) -> tuple[dict[str, Any], None]:
-        return whole({**hidden(card), **fields}, card, definitions(log.book)), None
+        return whole({**hidden(card), **fields}, card, _defined(log.book, fields)), None
 
     found = _find(log, book, contact_id, versions, put)
     return _store(log, actor, book, found, put(found.card)[0])
@@ -125,7 +126,7 @@ def _patch(actor: Actor, book: Book, contact_id: int, edit: Edit, versions: Vers
 
     def patched(card: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
         patch = edit(card)
-        return whole(merged(card, patch), card, definitions(log.book)), patch.keys()
+        return whole(merged(card, patch), card, _defined(log.book, patch)), patch.keys()
 
     found = _find(log, book, contact_id, versions, patched)
     return _store(log, actor, book, found, patched(found.card)[0])
@@ -141,7 +142,7 @@ def revert_contact(
     if version == found.meta.version:  # also where the change that made it is no longer kept
         return found
     card = canonical(log.state_at("contact", contact_id, version))
-    return _store(log, actor, book, found, whole(card, found.card, definitions(log.book)))
+    return _store(log, actor, book, found, whole(card, found.card, _defined(log.book, card)))
 
 
 @write_transaction
@@ -193,12 +194,18 @@ def _find(
     return found
 
 
+def _defined(book: Book, fields: dict[str, Any]) -> Defined:
+    """What the custom fields among these are held against. Where there are none, nobody reads what
+    became of the book's definitions: that would be a statement more."""
+    return definitions(book) if fields.get("custom_fields") else {}
+
+
 def refitted(
     log: ChangeLog, uid: str, card: dict[str, Any], sealed: bytes
 ) -> tuple[dict[str, Any], bytes]:
     """A new card that was made and sealed before the book was locked, as it has to be now: somebody
     may have defined a custom field since. Raises InvalidFields."""
-    defined = definitions(log.book)
+    defined = _defined(log.book, card)
     again = whole(card, None, defined) if defined else card
     if text_of(again) == text_of(card):
         return card, sealed

@@ -10,7 +10,7 @@ from ..books.service import views
 from ..contacts.service import with_custom_field
 from ..errors import MAX_ERRORS, Conflict
 from .definition import Definition
-from .values import Unfit, converted
+from .values import Unfit, converted, same
 
 Card = dict[str, Any]
 
@@ -41,6 +41,8 @@ class Conversion:
             value = value if self._same_type else converted(value, self._after)
         except Unfit:
             self._unfit.append(contact_id)
+            return card
+        if key == self._before.key and same(value, custom[key]):
             return card
         pairs = (
             (key, value) if name == self._before.key else (name, v) for name, v in custom.items()

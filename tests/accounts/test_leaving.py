@@ -84,6 +84,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert told[6:] == end
     [entry] = json.loads(found["data.json"])
     assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
+    [field] = json.loads(found["fields.json"])
+    assert (field["key"], field["label"]) == (f"{MARK}-key", f"{MARK}-label")
     [note] = json.loads(found["notes.json"])
     assert (note["body"], note["author"]) == (f"{MARK}-text", alice.id)
     assert json.loads(found["profile.json"])["email"] == alice.email

@@ -59,6 +59,7 @@ NOTES = {
     for start in ("/notes", "/contacts/<id:contact_id>/notes")
     for method, deed in _NOTE_DEEDS.items()
 }
+# Of a definition, whose version is the number of its change; there was one before.
 FIELDS = {
     ("POST", "/custom-fields"): (
         {"key": "secret word", "type": "choice", "choices": ["secret"], "position": 1},

@@ -287,6 +287,21 @@ def test_a_book_without_any_asks_nobody_for_them(owner):
         assert owner.book_id not in definition_views()._views
 
 
+def test_a_write_without_custom_fields_asks_nobody_for_them(owner):
+    define(owner, "size", "number")
+    made = owner.contact(first_name="Ada", custom_fields={"size": 5})
+    with owner.app.app_context():
+        before = definition_views()._views[owner.book_id].seq
+        path = f"/contacts/{made['id']}"
+        for _ in range(2):
+            assert owner.patch(path, json={"nickname": "A"}).status_code == 200
+            assert owner.put(path, json={"first_name": "Ada"}).status_code == 200
+        owner.contact(first_name="Bo")
+        assert definition_views()._views[owner.book_id].seq == before
+        owner.patch(path, json={"custom_fields": {"size": 6}})
+        assert definition_views()._views[owner.book_id].seq > before
+
+
 # AZ-1, AZ-3
 def test_definitions_are_their_books_own(cast):
     define(cast.alice, "size", "number")
