@@ -1,0 +1,112 @@
+"""Installations that are backed up, and the empty ones that they are restored to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from contactapp.auth import erased
+from contactapp.backup import creating, restoring
+from contactapp.config import load
+from tests.conftest import FAST
+from tests.support.cast import PASSWORD, Person
+from tests.support.command import key
+from tests.support.pictures import PNG, picture
+
+SECRETS = {
+    "MASTER_KEYS": key("master"),
+    "JWT_SECRETS": key("jwt"),
+    "PASSWORD_PEPPERS": key("pepper"),
+}
+
+
+def back_up(app, path=None):
+    """Make a backup; what was made."""
+    with app.app_context():
+        return creating.create(path)
+
+
+def read(report_of, settings, path, *rest, **options):
+    """`restoring.verify` or `restore` without a progress bar."""
+    return report_of(settings, Path(path), *rest, progress=lambda _: None, **options)
+
+
+class Place:
+    """Where a backup is restored to: a database and an instance folder of its own."""
+
+    def __init__(self, url, instance, **secrets):
+        self.url, self.instance = url, Path(instance)
+        given = {**FAST, **SECRETS, **secrets, "DATABASE_URL": url, "INSTANCE_PATH": str(instance)}
+        self.given = given
+        self.settings = load(given, environ={})
+
+    def restore(self, path, *, force=False, lists=()):
+        """Restore a backup; the report."""
+        return read(restoring.restore, self.settings, path, list(lists), force=force)
+
+    def verify(self, path):
+        """Verify a backup with this place's keys; the report."""
+        return read(restoring.verify, self.settings, path)
+
+    def snapshot(self):
+        """Every file of the instance folder but locks, and of the database where it is one."""
+        roots = [self.instance]
+        if self.url.startswith("sqlite"):
+            roots.append(Path(self.url.removeprefix("sqlite:///")).parent)
+        return {
+            path: path.read_bytes()
+            for root in roots
+            for path in root.rglob("*")
+            if path.is_file() and path.suffix not in {".lock", ".table"}
+        }
+
+
+def person_of(app, person):
+    """The same person on a restored installation, signed in anew."""
+    twin = object.__new__(Person)
+    twin.__dict__.update(person.__dict__)
+    twin.app = app
+    twin.sign_in()
+    return twin
+
+
+def fill(person):
+    """Something in every table that a person can write to."""
+    contact = person.contact(first_name="Grace", last_name="Hopper", birthday="1906-12-09")
+    person.patch(f"/contacts/{contact['id']}", json={"nickname": "Amazing"})
+    person.delete(f"/contacts/{person.contact(first_name='Gone')['id']}")
+    person.post(f"/contacts/{contact['id']}/notes", json={"body": "found the bug #moth"})
+    person.post("/custom-fields", json={"key": "rank", "type": "text"})
+    person.put("/data/kept", json={"value": {"a": [1, None, "ü"]}})
+    path = f"/contacts/{contact['id']}/photo"
+    assert person.put(path, data=picture(), headers=PNG).status_code == 201
+    answer = person.put("/users/me/avatar", data=picture(colour=(1, 2, 3)), headers=PNG)
+    assert answer.ok if hasattr(answer, "ok") else answer.status_code < 300, answer.text
+    person.contact(first_name="Ada")
+    return contact
+
+
+def export(person):
+    """{name: bytes} of everything about the person that a restore must not change."""
+    import zipfile
+    from io import BytesIO
+
+    answer = person.post("/users/me/export", json={"password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+        moving = {"sessions.json", "audit.json", "feeds.json", "tokens.json"}
+        return {name: archive.read(name) for name in archive.namelist() if name not in moving}
+
+
+def carry_list(source, target):
+    """Take the list of erased people along, as an operator does."""
+    shutil.copy(Path(source) / erased.NAME, Path(target) / erased.NAME)
+
+
+def truncated(path, folder, size):
+    """A copy of a file that was cut off."""
+    copy = Path(folder) / "cut.backup"
+    shutil.copy(path, copy)
+    os.truncate(copy, size)
+    return copy
