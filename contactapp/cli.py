@@ -68,16 +68,16 @@ def worker(threads: int | None, parent: int | None) -> None:
     """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
-    app = ready_app()
-    settings: Settings = app.extensions["contactapp.settings"]
-    if parent:
-        metrics.share(metrics.folder_of(settings.instance_path), "jobs")
-    if settings.is_production:
-        dictConfig(logs.configuration())
+    settings = load()
     try:
         instance_lock.share(settings.instance_path, instance_lock.SERVING)
     except instance_lock.Held:
         raise StartError(["a backup is being restored: wait for its end"]) from None
+    app = ready_app()
+    if parent:
+        metrics.share(metrics.folder_of(settings.instance_path), "jobs")
+    if settings.is_production:
+        dictConfig(logs.configuration())
     working = job_worker(app)
     signal.signal(signal.SIGTERM, lambda *_: working.stop())
     # Ctrl+C goes to the server that started it as well, which ends it when its own work is done.

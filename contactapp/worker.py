@@ -128,9 +128,8 @@ def _new_celery() -> Celery:
 def _ready_app() -> Flask:
     """An application that is fit for it. Celery goes on after any other exception."""
     try:
-        app = ready_app()
-        instance_lock.share(app.extensions["contactapp.settings"].instance_path, SERVING)
-        return app
+        instance_lock.share(load().instance_path, SERVING)
+        return ready_app()
     except instance_lock.Held:
         sys.exit("contactapp: a backup is being restored: wait for its end")
     except (StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:

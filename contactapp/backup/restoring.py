@@ -11,7 +11,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from .. import engine as engines
 from .. import instance_lock, startup
 from ..auth import erased
 from ..config import Settings
-from ..database import Sql, lane
+from ..database import ConstraintViolated, Sql, lane
 from ..pictures.service import AVATARS, PHOTOS, SIZES, public_name
 from . import aftermath, scratch
 from .aftermath import CameBack, Ended
+from .archive import BadArchive
 from .source import Source, open_source
 from .target import Found, InUse, Target, target_of
 
@@ -177,8 +177,10 @@ def _fill(
     keep_file: Callable[[str, memoryview], object],
     progress: Progress,
 ) -> None:
-    with closing(source.frames()) as frames:  # type: ignore[type-var]
-        manifest = scratch.fill(source.header["revision"], frames, keep_file, progress)
+    try:
+        manifest = scratch.fill(source.header["revision"], source.frames(), keep_file, progress)
+    except ConstraintViolated as error:
+        raise BadArchive(f"it holds rows that cannot be together: {error}.") from None
     report.rows = {name: about["rows"] for name, about in manifest["tables"].items()}
     report.pictures = manifest["pictures"]["count"]
 

@@ -154,8 +154,7 @@ class PostgresTarget:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """See Target."""
-        self._engine.dispose()
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             until = time.monotonic() + _PATIENCE
             while connection.scalar(_OTHERS):
                 connection.rollback()
@@ -166,7 +165,6 @@ class PostgresTarget:
                 raise InUse("another restore is running: wait for it")
             connection.commit()
             yield
-        self._engine.dispose()  # with it goes the lock
 
     def prepare(self) -> None:
         """See Target."""
@@ -200,9 +198,11 @@ class PostgresTarget:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            yield connection
-        self._engine.dispose()
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        finally:
+            self._engine.dispose()  # with its connections goes the lock
 
 
 def _found(ask: Any, has_table: str) -> Found:
