@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from .. import clock
 
 FOLDER = "backups"
-_NAME = re.compile(r"contactapp-([0-9]{8}T[0-9]{9}Z)\.backup")
+_NAME = re.compile(r"contactapp-[0-9]{8}T[0-9]{9}Z\.backup")
 _UNFINISHED = ".unfinished"
 _ABANDONED_MS = 86_400_000
 
@@ -40,7 +41,10 @@ def newest_first(instance: Path) -> list[Path]:
 def age_seconds(instance: Path) -> float | None:
     """How old the newest is; None where there is none."""
     for path in newest_first(instance)[:1]:
-        return max(0.0, clock.now_ms() / 1000 - path.stat().st_mtime)
+        # By its name: a copy of the folder has other times.
+        stamp = path.name.removeprefix("contactapp-").partition("Z")[0]
+        made = datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return max(0.0, clock.now_ms() / 1000 - made.timestamp())
     return None
 
 

@@ -118,3 +118,9 @@ def rewritten(settings, path, folder, header=dict, frame=_same):
                 else:
                     writer._frame(new, content)
     return changed
+
+
+def read_manifest(settings, path):
+    """What a backup says at its end."""
+    reader = Reader(Path(path))
+    return reader.manifest(key_of(reader, settings))
