@@ -24,8 +24,12 @@ class Held(Exception):
 
 def share(instance: Path, name: str) -> int:
     """Hold a lock together with others until this process and all that it forks have ended, or the
-    file descriptor is closed. Raises Held."""
-    return _take(instance, name, fcntl.LOCK_SH, 0.0)
+    file descriptor is closed. Raises Held. Where the file cannot be opened, on a full disk or one
+    that is not writable, -1: nobody can hold it alone there either."""
+    try:
+        return _take(instance, name, fcntl.LOCK_SH, 0.0)
+    except OSError:
+        return -1
 
 
 @contextmanager
@@ -49,7 +53,8 @@ def unless_held(instance: Path, name: str) -> Iterator[bool]:
     try:
         yield True
     finally:
-        os.close(file)
+        if file >= 0:
+            os.close(file)
 
 
 def _take(instance: Path, name: str, how: int, patience: float) -> int:

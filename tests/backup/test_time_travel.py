@@ -10,6 +10,7 @@ from contactapp import clock
 from contactapp.auth import erased
 from contactapp.database import Sql, lane
 from contactapp.jobs import service as jobs
+from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
 from tests.support.backups import SECRETS, Place, back_up, carry_list, fill, person_of
 from tests.support.cast import PASSWORD, Cast, Person, refused
@@ -154,7 +155,7 @@ def test_who_was_erased_stays_erased(past, how, tmp_path):
             (bob.id,),
         )
     assert wrapped == b""
-    assert len(files(now.app)) == 3  # Alice's
+    assert (len(files(now.app)), len(files(now.app, PHOTOS))) == (3, 3)  # Alice's
     work(now.app)
     with now.app.app_context():
         assert lane().one(Sql("SELECT 1 FROM users WHERE id = ?"), (bob.id,)) is None

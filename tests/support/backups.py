@@ -30,11 +30,6 @@ def back_up(app, path=None):
         return creating.create(path)
 
 
-def read(report_of, settings, path, *rest, **options):
-    """`restoring.verify` or `restore` without a progress bar."""
-    return report_of(settings, Path(path), *rest, progress=lambda _: None, **options)
-
-
 class Place:
     """Where a backup is restored to: a database and an instance folder of its own."""
 
@@ -44,13 +39,14 @@ class Place:
         self.given = given
         self.settings = load(given, environ={})
 
-    def restore(self, path, *, force=False, lists=()):
+    def restore(self, path, *, force=False, lists=(), progress=lambda _: None):
         """Restore a backup; the report."""
-        return read(restoring.restore, self.settings, path, list(lists), force=force)
+        lists = list(lists)
+        return restoring.restore(self.settings, Path(path), lists, force=force, progress=progress)
 
     def verify(self, path):
         """Verify a backup with this place's keys; the report."""
-        return read(restoring.verify, self.settings, path)
+        return restoring.verify(self.settings, Path(path), lambda _: None)
 
     def files(self):
         """{path: content} of the instance folder, without locks and counts."""
