@@ -193,7 +193,7 @@ def run(plan: Plan, command: str, progress: Progress) -> table.Results:
                 others += other.interference(found)
                 if is_ours(name):
                     others += other.views(found, plan.big) + other.notes(found)
-                    others += other.data(found)
+                    others += other.data(found) + other.many(found, plan.big)
                 progress.say(f"other figures of {name}")
             about = machine.facts(command, plan.told(), postgres)
             about["big book"] = f"{plan.big} contacts"

@@ -20,7 +20,7 @@ from .servers import Server
 SIGNERS = 4
 TURNS, TURN_SECONDS = 5, 1.5
 MIB = 2**20
-NOTES, CHANGES = 2000, 100
+NOTES, CHANGES, MANY = 2000, 100, 1000
 BESIDE = 400  # turns
 
 
@@ -92,6 +92,27 @@ def notes(seeded: Seeded) -> list[Figure]:
         Figure(name, "notes read by the job worker", f"{rate:.0f} /s", *rates),
         Figure(name, f"page of {CHANGES} changes, with its request",
                f"{page:.2f} ms", "≤ 3 ms", page <= 3),
+    ]  # fmt: skip
+
+
+def many(seeded: Seeded, big: int) -> list[Figure]:
+    """Many contacts in one call, and those of a large book that may be the same."""
+    name, writer = seeded.server.name, seeded.requests["create"]
+    one = [{"op": "create", "contact": card(number)} for number in range(MANY)]
+    request = writer._replace(
+        path=f"{API}/contacts/bulk", body=json.dumps({"operations": one, "atomic": True})
+    )
+    talk = Talk(seeded.server)
+    bulk = undisturbed([_seconds(talk, request) for _ in range(5)])
+    most = 1.0 if name.endswith("sqlite") else 2.0
+    found = inside(seeded.server, "duplicates", str(seeded.books["big"]))
+    duplicates = float(found["duplicates"])
+    size = f"{big:,}".replace(",", " ")
+    return [
+        Figure(name, "creating 1 000 contacts in one call",
+               f"{bulk:.2f} s", f"≤ {most:.0f} s", bulk <= most),
+        Figure(name, f"finding duplicates, {size} contacts",
+               f"{duplicates:.2f} s", "≤ 2 s", duplicates <= 2),
     ]  # fmt: skip
 
 

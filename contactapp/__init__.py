@@ -27,6 +27,7 @@ from .bounded import Busy, usable_cores
 from .changes import feed
 from .changes.routes import changes
 from .config import Settings, load
+from .contacts.merge_routes import merges
 from .contacts.photo_routes import photos
 from .contacts.routes import contacts
 from .crypto import derive
@@ -38,6 +39,7 @@ from .envelope import Envelope
 from .extensions import limiter
 from .feeds.routes import feeds
 from .keyring import Keyring
+from .labels.routes import labels
 from .limits import Penalty, Quota, init_limiter, open_store
 from .notes.routes import notes
 from .operations.routes import operations
@@ -97,8 +99,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Busy, problems.busy)
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
-    about = (books, contacts, photos, custom_fields, notes, operations, feeds, data, changes, audit)
-    slices = (*people, *about)
+    kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
+    slices = (*people, *kept, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import orjson
 from flask import Request, Response, request
 
+from .config import settings
 from .errors import PreconditionFailed
 from .keyring import keyring
 
@@ -86,17 +87,17 @@ def in_path(key: str) -> str:
 
 
 def version_tag(version: int, body: bytes = b"") -> str:
-    """The strong ETag of an object: its version and the build that renders it; after a restore, by
-    which versions are given again, also which one that was. Where the body also shows what has no
+    """The strong ETag of an object: its version and what renders it; after a restore, by which
+    versions are given again, also which one that was. Where the body also shows what has no
     version, such as a count, it must be given."""
     digest = hashlib.blake2b(body, digest_size=4).hexdigest() if body else ""
-    return f'"v{version}-{keyring().epoch()}{build()}{digest}"'
+    return f'"v{version}-{keyring().epoch()}{_renderer(settings().base_url)}{digest}"'
 
 
 def list_tag(*parts: bytes) -> str:
-    """The strong ETag of a list: everything the answer reads, hashed with the build."""
+    """The strong ETag of a list: everything the answer reads, hashed with what renders it."""
     digest = hashlib.blake2b(digest_size=12)
-    for part in (build().encode(), *parts):
+    for part in (_renderer(settings().base_url).encode(), *parts):
         digest.update(len(part).to_bytes(4, "big"))
         digest.update(part)
     return f'"l{digest.hexdigest()}"'
@@ -179,3 +180,10 @@ def build() -> str:
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _renderer(base_url: str | None) -> str:
+    """A short hash of the build and of the server's address, with which the links in answers
+    begin."""
+    return hashlib.blake2b(f"{build()} {base_url}".encode(), digest_size=4).hexdigest()

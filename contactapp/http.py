@@ -115,16 +115,26 @@ class KeyConverter(BaseConverter):
 
 class Blueprint(SmorestBlueprint):
     """A blueprint whose decorators both check the request and write the OpenAPI document. `area`:
-    that of all its views (see `scoped`)."""
+    that of all its views (see `scoped`); `around`: makes of a rule and its view the one that is
+    called."""
 
-    def __init__(self, *args: Any, area: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        area: str | None = None,
+        around: Callable[[str, Any], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._area = area
+        self._around = around
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
         """Register the view; its name in camel case is the operation's id."""
+        if self._around is not None:
+            view_func = self._around(rule, view_func)
         if self._area is not None:
             view_func = scoped(self._area)(view_func)
         first, *rest = view_func.__name__.split("_")

@@ -53,7 +53,8 @@ _CLAIM = Sql(
 _KEEP = Sql("UPDATE idempotent_answer SET sealed = ? WHERE user_id = ? AND key_hash = ?")
 _DROP = Sql("DELETE FROM idempotent_answer WHERE user_id = ? AND key_hash = ?")
 _FORGET = Sql("DELETE FROM idempotent_answer WHERE user_id = ?")
-_PURGE = Sql("DELETE FROM idempotent_answer WHERE created_at NOT BETWEEN ? AND ?")
+# Not NOT BETWEEN, for which SQLite reads through all answers.
+_PURGE = Sql("DELETE FROM idempotent_answer WHERE created_at < ? OR created_at > ?")
 
 
 class IdempotentAnswer(Model):

@@ -146,11 +146,8 @@ def read_file(limit: int) -> bytes:
 def read_ahead(times: int) -> bytes:
     """The request's body, which its view can read once more; it may have `times` the size of
     others. Raises 413."""
-    limit = request.max_content_length
-    request.max_content_length = times * (limit or 0)
-    raw = _raw_body(cache=True)
-    request.max_content_length = limit
-    return raw
+    request.max_content_length = times * (request.max_content_length or 0)
+    return _raw_body(cache=True)
 
 
 def _raw_body(*, cache: bool = False) -> bytes:

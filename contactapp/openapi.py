@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import orjson
@@ -31,6 +32,11 @@ _WITH_ID = (404,)
 _WITH_VERSION = (412,)
 _WITH_KEY = (400, 409, 422)
 _WITH_SINCE = (410,)
+_WITH_CONTACT = (409,)
+_MERGED = {
+    "description": "The contact became a part of another one, of which Location is the same.",
+    "headers": {"Location": {"schema": {"type": "string"}}},
+}
 _REPLAYED = {
     "description": "`true` where this is the stored answer to an earlier request with this key.",
     "schema": {"type": "string", "enum": ["true"]},
@@ -130,6 +136,7 @@ _documents: dict[tuple[Blueprint, ...], bytes] = {}
 
 def _document(contract: Contract) -> dict[str, Any]:
     document: dict[str, Any] = contract.spec.to_dict()
+    _describe(contract, document["components"]["schemas"])
     flow = {"tokenUrl": "/api/v1/auth/token", "scopes": {}}
     document["components"]["securitySchemes"] = {
         "password": {"type": "oauth2", "flows": {"password": flow}},
@@ -143,11 +150,22 @@ def _document(contract: Contract) -> dict[str, Any]:
             if method in _OPERATIONS:
                 for status in sorted(_failures(path, operation)):
                     operation["responses"].setdefault(str(status), problem)
+                if method == "get" and "{contact_id}" in path:
+                    operation["responses"]["308"] = _MERGED
                 if _takes(operation, "header", "If-Match"):
                     operation["responses"]["412"] = mismatch
                 if _takes(operation, "header", "Idempotency-Key"):
                     _may_be_replayed(operation["responses"])
     return document
+
+
+def _describe(contract: Contract, schemas: dict[str, Any]) -> None:
+    """What the docstrings of the schemas say."""
+    converter = contract.ma_plugin.converter
+    assert converter is not None  # since the document was made
+    for (schema, *_), name in converter.refs.items():
+        if schema.__doc__ and schema.__doc__ != Schema.__doc__:
+            schemas[name]["description"] = inspect.cleandoc(schema.__doc__)
 
 
 def _may_be_replayed(responses: dict[str, Any]) -> None:
@@ -170,6 +188,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_BODY)
     if "{" in path:
         found.update(_WITH_ID)
+    if "{contact_id}" in path:
+        found.update(_WITH_CONTACT)
     if _takes(operation, "query", "since"):
         found.update(_WITH_SINCE)
     if _takes(operation, "header", "If-Match"):

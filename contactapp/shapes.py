@@ -48,6 +48,18 @@ class Flag(fields.Boolean):
         return value
 
 
+class Unread(fields.Nested):
+    """An object that is described by its schema and read later, so that of many each one is refused
+    by itself."""
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError(Problem("wrong_type", "Not an object."))
+        return value
+
+
 class QueryFlag(fields.Boolean):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if value not in {"true", "false"}:
@@ -59,7 +71,10 @@ class Names(fields.String):
     """A comma list of known names; an unknown one is 400, as an unknown parameter is."""
 
     def __init__(self, allowed: tuple[str, ...], *, signed: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        metadata = kwargs.pop("metadata", {})
+        about = metadata.get("description", "Comma list of what to show of each.")
+        about = f"{about} The names: {', '.join(f'`{name}`' for name in allowed)}."
+        super().__init__(metadata={**metadata, "description": about}, **kwargs)
         self._allowed = allowed
         self._signed = signed
 

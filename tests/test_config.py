@@ -26,6 +26,7 @@ from contactapp.config import (
     settings_table,
 )
 from contactapp.setting_values import Unfit, parse_windows
+from tests.support.zygote import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = "Zq9vMarkerThatMustNotBeShown"
@@ -76,25 +77,20 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def python(code, folder, **variables):
-    inherited = {
-        name: text for name, text in os.environ.items() if not name.startswith("CONTACTAPP_")
-    }
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT), **variables},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def inherited():
+    return {name: text for name, text in os.environ.items() if not name.startswith("CONTACTAPP_")}
 
 
 def start(folder, **variables):
-    process = python("import contactapp.config as c; c.load()", folder, **variables)
-    stdout, stderr = process.communicate(timeout=30)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    return subprocess.run(
+        [sys.executable, "-c", "import contactapp.config as c; c.load()"],
+        cwd=folder,
+        env={**inherited(), "PYTHONPATH": str(ROOT), **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
 
 
 # ---- where settings come from
@@ -533,7 +529,9 @@ def test_processes_that_start_together_agree_on_their_secrets(folder):
             keys = settings.master_keys + settings.jwt_secrets
             print(*(key.value.hex() for key in keys), flush=True)
     """
-    starting = [python(code, folder) for _ in range(3)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    command = [sys.executable, "-c", code]
+    starting = [Process(command, folder, inherited(), **pipes) for _ in range(3)]
     assert [process.stdout.readline() for process in starting] == ["ready\n"] * 3
     rounds = [folder / f"instance{number}" for number in range(3)]
     for instance in rounds:

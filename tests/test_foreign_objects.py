@@ -19,19 +19,21 @@ SECRETS = {
 BODIES = {
     "PUT": {"first_name": "Mallory"},
     "PATCH": {"first_name": "Mallory"},
-    "POST": {"version": 1},
+    "/revert": {"version": 1},
+    "/merge": {"source_ids": [ABSENT - 1]},
 }
 # What can be asked of a contact: the method, and what its path ends with.
 VERBS = [
     *[(method, "") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")],
     *[("GET", "/history"), ("HEAD", "/history"), ("POST", "/revert"), ("POST", "/restore")],
+    ("POST", "/merge"),
     *[(method, "/photo") for method in ("GET", "HEAD", "PUT", "DELETE")],
 ]
 
 
 def sent(method, end):
     """What a request carries that would do."""
-    return {"data": PHOTO} if end == "/photo" else {"json": BODIES.get(method)}
+    return {"data": PHOTO} if end == "/photo" else {"json": BODIES.get(end or method)}
 
 
 @pytest.fixture(params=["bob", "admin", "carol", "eve", "bob in alice's book", "carol in her own"])

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
-from contactapp.contacts.models import Contact, Photo
+from contactapp.contacts.models import Contact, DuplicateDismissal, Photo
 from contactapp.custom_fields.models import CustomField
 from contactapp.data.models import DataEntry
 from contactapp.database import Sql, lane
@@ -21,12 +21,13 @@ from contactapp.users.models import User
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.engines import on_one_engine
 from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
 TABLES = (
     *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry, User),
-    Operation,
+    *(DuplicateDismissal, Operation),
 )
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
@@ -177,10 +178,23 @@ def tour_of_contacts(alice):
     yield "delete", one, alice.delete(path)
     yield "get", "/contacts/trash", alice.get("/contacts/trash")
     yield "post", f"{one}/restore", alice.post(f"{path}/restore")
+    yield from tour_of_merges(alice, answer.json["id"])
     yield from tour_of_operations(alice, answer.json["id"])
     yield from tour_of_data(alice)
     yield from tour_of_custom_fields(alice)
+    yield from tour_of_labels(alice)
     yield "get", "/changes", alice.get("/changes")
+
+
+def tour_of_merges(alice, contact_id):
+    others = [alice.contact(**FULL)["id"] for _ in range(2)]
+    path = "/contacts/duplicates"
+    yield "get", path, alice.get(path)
+    dismissal = {"contact_ids": others}
+    yield "post", f"{path}/dismiss", alice.post(f"{path}/dismiss", json=dismissal)
+    body = {"source_ids": others}
+    answer = alice.post(f"/contacts/{contact_id}/merge", json=body)
+    yield "post", "/contacts/{contact_id}/merge", answer
 
 
 def tour_of_operations(alice, contact_id):
@@ -215,8 +229,16 @@ def tour_of_custom_fields(alice):
     yield "post", path, alice.post(path, json=body)
     yield "get", path, alice.get(f"{path}?limit=1")
     yield "get", one, alice.get(f"{path}/size")
-    yield "patch", one, alice.patch(f"{path}/size", json={"position": 1})
-    yield "delete", one, alice.delete(f"{path}/size")
+    yield "patch", one, alice.patch(f"{path}/size", json={"type": "number", "choices": None})
+    yield "delete", one, alice.delete(f"{path}/size?values=delete")
+
+
+def tour_of_labels(alice):
+    alice.contact(first_name="Ada", labels=["Navy", "Friends"])
+    yield "get", "/labels", alice.get("/labels?limit=1")
+    one = "/labels/{name}"
+    yield "patch", one, alice.patch("/labels/navy", json={"name": "friends"})
+    yield "delete", one, alice.delete("/labels/friends")
 
 
 def tour_of_notes(alice, contact_id):
@@ -328,6 +350,7 @@ def test_no_answer_holds_what_is_stored_about_the_account(alice, answers):
 
 
 # AZ-5
+@on_one_engine
 @pytest.mark.parametrize(
     "query",
     [

@@ -12,12 +12,13 @@ from ..actor import Actor
 from ..audit import service as audit
 from ..audit import trail
 from ..changes.service import export_changes
-from ..contacts.service import export_contacts, export_photos
+from ..contacts.service import export_contacts, export_dismissals, export_photos
 from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
 from ..notes.service import export_notes
+from ..operations.service import export_operations
 from ..users.service import picture_files, picture_token, show_user
 from .api_tokens import list_tokens
 from .recovery import proven
@@ -30,9 +31,11 @@ _README = b"""Everything that contactapp knows about this account.
 profile.json   the account
 contacts.json  every contact of its address book, those in the trash with deleted_at
 fields.json    what its custom fields may hold, deleted definitions with deleted_at
+dismissed.json pairs of contacts that were said not to be the same
 notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
+operations.json  which of these were made as one, and can be undone
 sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
 second_factor.json  whether signing in asks for one-time codes
@@ -99,9 +102,11 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("fields.json", export_definitions(actor.user_id)),
+            ("dismissed.json", export_dismissals(actor.user_id)),
             ("notes.json", export_notes(actor.user_id)),
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),
+            ("operations.json", export_operations(actor.user_id)),
             ("audit.json", trail.own_events(actor.user_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as entry:

@@ -69,6 +69,16 @@ class Column(NamedTuple, Generic[R]):
         return Column(values, self.of)
 
 
+class Derived(Protocol):
+    """What is worked out of a whole view."""
+
+    def patched(self, touched: Set[int], rows: Mapping[int, Any]) -> Any:
+        """The same of a view with these rows."""
+
+
+D = TypeVar("D", bound=Derived)
+
+
 class BookView(Generic[R]):
     """An immutable picture of a book at (seq, head): `rows` by id, and `ids` in their order."""
 
@@ -82,9 +92,9 @@ class BookView(Generic[R]):
         self.rows = rows
         self.ids = ids
         self._rows_size = rows_size
-        self._kept: dict[Any, Order[R] | Column[R]] = {}
+        self._kept: dict[Any, Derived] = {}
         # What earlier views had, and the rows touched since.
-        self._earlier: dict[Any, tuple[Order[R] | Column[R], frozenset[int]]] = {}
+        self._earlier: dict[Any, tuple[Derived, frozenset[int]]] = {}
 
     @classmethod
     def of(cls, seq: int, head: bytes, rows: Iterable[R]) -> BookView[R]:
@@ -142,6 +152,10 @@ class BookView(Generic[R]):
     def column(self, name: Any, of: Callable[[R], Any]) -> dict[int, Any]:
         """A value of every row that has it, by id; worked out at its first use, later patched."""
         return self._find(("column", name), lambda view: _column(view, of)).values
+
+    def derived(self, name: Any, make: Callable[[BookView[R]], D]) -> D:
+        """Something else, made at its first use, and told to patch itself in later views."""
+        return self._find(("derived", name), make)
 
     def _find(self, name: Any, make: Callable[[BookView[R]], Any]) -> Any:
         """Two threads may both make it; they make the same."""

@@ -190,7 +190,7 @@ def changed_fields(before: dict[str, Any] | None, after: dict[str, Any] | None) 
     return sorted(
         name
         for name in before.keys() | after.keys()
-        if _text(before.get(name)) != _text(after.get(name))
+        if (old := before.get(name)) is not (new := after.get(name)) and _text(old) != _text(new)
     )
 
 

@@ -87,6 +87,11 @@ class Version(Schema):
     at = fields.DateTime(required=True)
     actor_id = fields.Integer(required=True, allow_none=True)
     request_id = fields.String(required=True)
+    operation_id = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The bulk call, merge, undo or the like that it was a part of."},
+    )
     changes = fields.Dict(
         keys=fields.String(),
         values=fields.Nested(FieldChange),

@@ -25,7 +25,7 @@ from .log import (
 )
 from .shown import shown
 
-_ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version")
+_ABOUT = ("actor_id", "request_id", "entity", "entity_id", "op", "version", "operation_id")
 _EXPORTED_AT_ONCE = 50  # which may have 6 MiB
 _EXPORTED = Sql(
     f"SELECT b.id, b.key_id, k.stream_id, k.seq, k.at, {', '.join(f'k.{n}' for n in _ABOUT)}, "  # noqa: S608
@@ -38,7 +38,8 @@ _NEWEST = 2**62  # a seq after all
 # The number of all versions beside each of the page's, and beside none: one state of the database.
 # `found`: how many there would be if the page had room for them.
 _HISTORY = Sql(
-    "SELECT t.total, k.found, c.seq, c.version, c.op, c.at, c.actor_id, c.request_id, c.sealed "  # noqa: S608
+    "SELECT t.total, k.found, c.seq, c.version, c.op, c.at, c.actor_id, c.request_id, "  # noqa: S608
+    "c.operation_id, c.sealed "
     f"FROM (SELECT count(*) AS total {VERSIONS}) t LEFT JOIN (SELECT p.seq, count(*) OVER () "
     "AS found, sum(p.size) OVER (ORDER BY p.seq DESC) - p.size AS above FROM ("
     f"SELECT seq, coalesce(length(sealed), 0) AS size {VERSIONS} AND +seq < ? "
@@ -71,6 +72,7 @@ def _version(
     at: int,
     actor_id: int | None,
     request_id: str,
+    operation_id: int | None,
     sealed: bytes | None,
 ) -> dict[str, Any]:
     texts = shown(entity, opened(cipher, stream_id, seq, sealed))
@@ -81,6 +83,7 @@ def _version(
         "at": clock.rfc3339(at),
         "actor_id": actor_id,
         "request_id": request_id,
+        "operation_id": operation_id,
         "changes": texts and kept_json(_field_by_field(texts["before"], texts["after"])),
     }
 

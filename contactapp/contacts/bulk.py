@@ -13,7 +13,7 @@ from ..changes.service import ChangeLog
 from ..crypto import Cipher
 from ..custom_fields.values import Defined
 from ..database import write_transaction
-from ..errors import AppError, FieldError, Forbidden, InvalidFields
+from ..errors import AppError, FieldError, Forbidden, InvalidFields, TooLarge
 from ..incoming import loaded
 from ..keyring import keyring
 from ..operations import service as operations_service
@@ -22,13 +22,16 @@ from .card import merged
 from .many import Held, Many
 from .schemas import ContactInput, ContactPatch
 from .service import numbered_here, refitted
-from .stored import Stored, Versions, sealed_card
+from .stored import Stored, Versions, sealed_card, text_of
 from .whole import whole
 
 _OPERATION, _INPUT, _PATCH = ContactOperation(), ContactInput(), ContactPatch()
 _WHERE = {"not_found": "/id", "version_mismatch": "/version"}
 _LIMIT = "contact_limit_reached"
 _NOT_DONE = 424  # Failed Dependency: it could have been done
+# Bytes of the contacts that are updated and deleted: each time, the log keeps one whole, before and
+# after, and the answer has it too. So a thousand small updates of large ones would take gigabytes.
+MAX_TOUCHED = 16 * 2**20
 _ERRORS = 10  # of one operation: a thousand with all of theirs would be megabytes
 
 
@@ -79,7 +82,15 @@ def _run(
     log = ChangeLog(actor, book)
     many = Many(log, actor, book, [item.contact_id for item in checked if item.contact_id])
     used, defined = many.used, definitions(log.book)
-    done = [_done(log, many, item, defined) for item in checked]
+    done: list[Done] = []
+    touched = 0
+    for item in checked:
+        size = _size(many, item)
+        touched += size
+        if size and touched > MAX_TOUCHED:
+            done.append(TooLarge(detail="Together they change too much; send fewer at once."))
+        else:
+            done.append(_done(log, many, item, defined))
     if atomic and any(isinstance(result, AppError) for result in done):
         raise _failure(done, used)
     operation_id = None
@@ -125,6 +136,11 @@ def _within(schema: Schema, contact: dict[str, Any]) -> dict[str, Any]:
 
 def _inside(error: InvalidFields) -> InvalidFields:
     return InvalidFields(errors=[e._replace(pointer=f"/contact{e.pointer}") for e in error.errors])
+
+
+def _size(many: Many, item: Item) -> int:
+    held = many.get(item.contact_id)
+    return 0 if held is None else len(text_of(held.card))
 
 
 def _done(log: ChangeLog, many: Many, item: Item, defined: Defined) -> Done:

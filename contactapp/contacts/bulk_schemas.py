@@ -7,19 +7,20 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from ..incoming import Problem
-from ..shapes import Failure, Flag, Id
-from .schemas import Contact
+from ..shapes import Failure, Flag, Id, Unread
+from .schemas import Contact, ContactPatch
 
 MAX_OPERATIONS = 1000
 
 
 class ContactOperation(Schema):
-    """One of a bulk call: `contact` is what POST takes, of an update what PATCH takes."""
+    """One of a bulk call: `create` takes `contact`, as POST does, `update` takes `id` and
+    `contact`, as PATCH does, `delete` takes `id`; the latter two may have `version`."""
 
     op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
     id = Id()
     version = Id(metadata={"description": "The version to change, as If-Match."})
-    contact = fields.Dict(keys=fields.String())
+    contact = Unread(ContactPatch)
 
     @post_load
     def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -36,13 +37,13 @@ class ContactOperation(Schema):
 
 class ContactBulk(Schema):
     """Up to 1000 operations, in their order and in one transaction. `atomic` does all of them or
-    none; without it those that can be done are."""
+    none; without it those that can be done are. Those that change more than 16 MiB of contacts
+    together are 413; only who changes very large ones meets that."""
 
     operations = fields.List(
-        fields.Dict(keys=fields.String()),
+        Unread(ContactOperation),
         required=True,
         validate=validate.Length(min=1, max=MAX_OPERATIONS),
-        metadata={"description": "See the schema ContactOperation."},
     )
     atomic = Flag(load_default=True)
 

@@ -137,7 +137,7 @@ class Entries(_Several):
         if len(marked) > 1:
             problem = Problem("several_primary", "Only one can be the primary one.")
             raise ValidationError({place: {"primary": [problem]} for place in marked})
-        _refuse_repeated(found, lambda entry: sameness(str(attr), entry))
+        refuse_repeated(found, lambda entry: sameness(str(attr), entry))
         return found
 
 
@@ -150,11 +150,12 @@ class Labels(_Several):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         found = super()._deserialize(value, attr, data, **kwargs)
-        _refuse_repeated(found, fold)
+        refuse_repeated(found, fold)
         return found
 
 
-def _refuse_repeated(items: Iterable[Any], key: Callable[[Any], Hashable]) -> None:
+def refuse_repeated(items: Iterable[Any], key: Callable[[Any], Hashable]) -> None:
+    """Raise ValidationError where an item of a list is there twice."""
     known: set[Hashable] = set()
     again = {}
     for place, item in enumerate(items):

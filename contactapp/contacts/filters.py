@@ -100,9 +100,10 @@ def _each(query: Mapping[str, Any]) -> Iterator[Filter]:
         if f"{field}_like" in query:
             yield _like(field, query[f"{field}_like"])
     if "label" in query:
-        yield Filter("labels", columns.labels, tuple((columns.whole(v),) for v in query["label"]))
+        needles = tuple((columns.whole(label),) for label in query["label"])
+        yield Filter("label_lines", columns.labels, needles)
     if "label_like" in query:
-        yield Filter("labels", columns.labels, ((fold(query["label_like"]),),))
+        yield Filter("label_lines", columns.labels, ((fold(query["label_like"]),),))
     yield from _bounds(query)
     if "starred" in query:
         yield _equals("starred", lambda row: row.value("starred"), query["starred"])

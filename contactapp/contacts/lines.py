@@ -85,6 +85,10 @@ class UrlLine(Line):
 
 
 class PartialDate(Line):
+    def __init__(self, maximum: int) -> None:
+        about = "`YYYY-MM-DD`, without the year `--MM-DD`, or only `YYYY-MM` or `YYYY`."
+        super().__init__(maximum, metadata={"description": about})
+
     def _validate(self, value: Any) -> None:
         if value is not None and not is_partial_date(value):
             raise ValidationError(

@@ -21,7 +21,6 @@ from .search import matched_in, needles_of
 
 BY_ID = ("id",)
 NONE_DEFINED: Defined = MappingProxyType({})
-MAX_LISTING = 400  # characters; a cursor has to find room in an address
 _FEW = 24  # contacts that are sorted sooner than they are picked out of the order of a large book
 _STRIDE = 512  # ids of an order looked at in one go
 
@@ -153,8 +152,6 @@ def _position(view: BookView[Row], ids: Sequence[int], sort: Sorting, values: li
 def listing_of(sort: tuple[str, ...], filters: Mapping[str, Any]) -> str:
     """What a cursor is bound to: the order, and a hash of the filters as they were given."""
     order = ",".join(sort)
-    if len(order) > MAX_LISTING:  # with users' own words in it
-        order = hashlib.blake2b(order.encode(), digest_size=16).hexdigest()
     if not filters:
         return order
     text = orjson.dumps(filters, option=orjson.OPT_SORT_KEYS)

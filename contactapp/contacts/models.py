@@ -41,6 +41,25 @@ class Contact(Model):
     merged_into: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class DuplicateDismissal(Model):
+    """Two contacts of a book that look alike, and of which somebody said that they are not the
+    same. It goes with either of them."""
+
+    __tablename__ = "duplicate_dismissal"
+    __table_args__ = (
+        Index("ix_duplicate_dismissal_book_id", "book_id"),
+        Index("ix_duplicate_dismissal_high_id", "high_id"),  # purging a contact looks by each
+    )
+
+    low_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    high_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
+
+
 class Photo(Model):
     """That a contact's card names a photo, or has done so until `unused_since`. No foreign key on
     the contact: the row outlives it until its files are swept."""

@@ -20,9 +20,16 @@ from ..http import Blueprint, actor, versioned
 from ..incoming import file_body, read_file
 from ..shapes import BookQuery
 from . import photos as service
+from .merged import leading_on
 from .schemas import Photo
 
-photos = Blueprint("photos", __name__, description="The photos of contacts", area="contacts")
+photos = Blueprint(
+    "photos",
+    __name__,
+    description="The photos of contacts",
+    area="contacts",
+    around=leading_on,
+)
 
 
 @photos.route("/contacts/<id:contact_id>/photo")

@@ -8,12 +8,14 @@ revert and restore may bring it back.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .. import clock
 from ..actor import Book
 from ..config import settings
-from ..database import Sql, lane, write_transaction
+from ..database import Sql, after_commit, lane, write_transaction
 from ..pictures.service import PHOTOS
 
 _DAY_MS = 86_400_000
@@ -40,6 +42,7 @@ _DROP_DUE = Sql(
 )
 _NAMED = Sql("SELECT token FROM photo")
 _OF_BOOK = Sql("SELECT id, token FROM photo WHERE book_id = ? ORDER BY id LIMIT ?")
+_DROP_OF = Sql("DELETE FROM photo WHERE contact_id = ? RETURNING token")
 _DROP_BOOK = Sql("DELETE FROM photo WHERE book_id = ?")
 _EXPORTED = Sql(
     "SELECT p.id, p.contact_id, p.token, p.unused_since FROM photo p "
@@ -108,6 +111,19 @@ def erase_photos(book_id: int) -> int:
 def _drop(ids: list[int]) -> None:
     for id_ in ids:
         lane().run(_DROP, (id_,))
+
+
+def forget_contact(book: Book, contact_id: int) -> None:
+    """Delete the rows of a contact that is deleted for good, in the running transaction, and after
+    it the files: whoever has their address must not see them until they are swept."""
+    for (token,) in lane().change(_DROP_OF, (contact_id,)):
+        if not lane().one(_IS_KNOWN, (book.id, token)):
+            after_commit(partial(_remove, token))
+
+
+def _remove(token: str) -> None:
+    with suppress(OSError):  # then the sweep does it
+        PHOTOS.remove(token)
 
 
 def forget_book(book_id: int) -> None:

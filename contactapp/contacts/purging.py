@@ -11,6 +11,7 @@ from ..actor import Book, server_itself
 from ..books.service import book_at
 from ..changes.service import ChangeLog
 from ..config import settings
+from ..custom_fields.service import purge_definitions
 from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..jobs.service import Job, renew
@@ -46,13 +47,14 @@ _SOME = Sql(
 
 def purge(job: Job) -> None:
     """Delete for good what was deleted more than TRASH_DAYS ago, then the oldest of what is above
-    an owner's TRASH_LIMIT; and forget the operations that are as old."""
+    an owner's TRASH_LIMIT; and forget operations, and deleted definitions, that are as old."""
     days, most = settings().trash_days, settings().trash_limit
     if days:
         cutoff = clock.now_ms() - days * DAY_MS
         _purge_old(job, cutoff)
         while purge_operations(cutoff):
             renew(job)
+        purge_definitions(cutoff)
     if most:
         for owner_id, count in lane().all(_FULL, (most,)):
             _purge_excess(job, owner_id, count - most)

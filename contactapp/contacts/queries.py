@@ -19,12 +19,17 @@ from .query_fields import (
     FirstDay,
     Moment,
     Number,
+    Score,
     SortKeys,
     Text,
     Texts,
     Words,
 )
 
+# What tells contacts apart that look alike, and what a merge needs.
+DUPLICATE_FIELDS = (
+    *("id", "name", "email", "phone", "company", "birthday", "photo_url", "version", "updated_at"),
+)
 _PAGING = {"book", "limit", "skip", "offset", "cursor", "sort", "fields_"}
 
 
@@ -47,6 +52,7 @@ def _filters() -> dict[str, fields.Field]:
     for field in TEXT:
         kind = Number if field == "phone" else Text
         any_of = f" Any of the {field}s." if field in SCALARS.values() else ""
+        any_of += " However written: `+49 151…` is `0049 (0)151…`." if field == "phone" else ""
         found[field] = kind(**_about(f"Equal, without case and accents.{any_of}"))
         found[f"{field}_like"] = kind(**_about(f"Contains, without case and accents.{any_of}"))
     for field in DATES:
@@ -92,7 +98,15 @@ class ListQuery(BookQuery, Paging, Schema.from_dict(_filters(), name="Filters"))
 class SearchQuery(ListQuery):
     """The same with `q` required, in the order of names."""
 
-    q = Words(required=True, metadata={"description": "Words and quoted phrases, all required."})
+    q = Words(
+        required=True,
+        **_about(
+            'Words and quoted phrases, such as `ada "analytical engine"`, that the contact must '
+            "all have, each somewhere: in names, numbers, addresses, labels, custom fields, notes. "
+            "Case, accents and what stands between letters do not count; the beginning or a part "
+            "of a word is enough. Digits find phone numbers, however these are written."
+        ),
+    )
     sort = _sort("name")
 
 
@@ -113,6 +127,36 @@ class BirthdayQuery(BookQuery, Paging):
         data = super().complete(data, original)
         given = {key: value for key, value in original.items() if key in {"days", "date"}}
         data["listing"] = listing_of(("next_birthday",), given)
+        return data
+
+
+class DuplicatesQuery(BookQuery, Paging):
+    """Which groups, and what of their contacts."""
+
+    min_score = Score(
+        load_default=0.5,
+        metadata={
+            "description": "From which score on; nothing below 0.3 is found.",
+            "minimum": 0,
+            "maximum": 1,
+        },
+    )
+    fields_ = Names(
+        FIELDS,
+        signed=False,
+        data_key="fields",
+        load_default=DUPLICATE_FIELDS,
+        metadata={
+            "description": "Comma list, of each contact.",
+            "default": ",".join(DUPLICATE_FIELDS),
+        },
+    )
+
+    @post_load(pass_original=True)
+    def complete(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Also which list it is."""
+        data = super().complete(data, original)
+        data["listing"] = listing_of(("-score",), {"min_score": data["min_score"]})
         return data
 
 

@@ -22,6 +22,7 @@ from .digits import is_number
 
 MAX_TEXT = 200
 MAX_CUSTOM_FILTERS = 10
+_SCORE = re.compile(r"0|1|0\.\d{1,6}|1\.0{1,6}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE
@@ -134,6 +135,15 @@ class SortKeys(Names):
         key = name.removeprefix(PREFIX)
         custom = key != name and 1 <= len(key) <= MAX_KEY and not has_control(key)
         return custom or super()._is_known(name)
+
+
+class Score(fields.Float):
+    """A score in plain decimals."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not _SCORE.fullmatch(value):
+            raise ValidationError(Problem("wrong_type", "Not a number from 0 to 1."))
+        return float(value)
 
 
 class CustomFilters(fields.Dict):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import date
-from itertools import chain
 from typing import Any
 
 import orjson
@@ -96,9 +93,14 @@ def read_card(book: Book, contact_id: int) -> tuple[int, dict[str, Any]]:
     return row.version, row.card()
 
 
+def is_live(book: Book, contact_id: int) -> bool:
+    """Whether the book has such a contact, and not in the trash."""
+    return lane().one(_LIVE, (book.id, contact_id)) is not None
+
+
 def require_contact(book: Book, contact_id: int) -> None:
     """Raise NotFound where the book has no such live contact."""
-    if lane().one(_LIVE, (book.id, contact_id)) is None:
+    if not is_live(book, contact_id):
         raise NotFound()
 
 
@@ -107,19 +109,6 @@ def contact_history(actor: Actor, contact_id: int, query: dict[str, Any]) -> pag
     page = history(actor, "contact", contact_id, query)
     require_contact(actor.book, contact_id)
     return page
-
-
-def count_custom_fields(book: Book) -> tuple[bytes, Counter[str]]:
-    """How many live contacts of a book have which custom fields, and the head of the view."""
-    view = views().current(book)
-    with looking_through(len(view)):
-        keys = view.column("custom_keys", _custom_keys)
-        return view.head, Counter(chain.from_iterable(keys.values()))
-
-
-def _custom_keys(row: Row) -> tuple[str, ...] | None:
-    """Of which most contacts of a book have the same: one text for all of them."""
-    return tuple(map(sys.intern, row.card().get("custom_fields", ()))) or None
 
 
 def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from ..shapes import BookQuery, DryRun
 from ..users.service import today_of
 from . import bulk, service, trash
 from .bulk_schemas import ContactBulk, ContactBulkAnswer
+from .merged import leading_on
 from .queries import BirthdayQuery, DeleteQuery, ListQuery, SearchQuery, TrashQuery
 from .schemas import (
     BirthdayPage,
@@ -35,7 +36,11 @@ from .schemas import (
 )
 
 contacts = Blueprint(
-    "contacts", __name__, description="The contacts of an address book", area="contacts"
+    "contacts",
+    __name__,
+    description="The contacts of an address book",
+    area="contacts",
+    around=leading_on,
 )
 
 
@@ -75,7 +80,11 @@ def list_birthdays(query: dict[str, Any]) -> Response:
 @contacts.body(ContactInput)
 @contacts.response(201, Contact)
 def create_contact(fields: dict[str, Any], query: dict[str, Any]) -> Response:
-    """Add a contact"""
+    """Add a contact
+
+    403 `contact_limit_reached` where the owner of the book has as many as there may be: of one's
+    own, `GET /users/me` tells how many these are.
+    """
     stored = service.create_contact(actor(), actor().book, fields)
     book = f"?book={query['book']}" if "book" in query else ""
     asked = request._get_current_object()  # type: ignore[attr-defined]
@@ -156,7 +165,8 @@ def change_contacts(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     Each operation is told with its own status. `atomic`, which is the default, does all or none:
     then an operation that cannot be done makes the answer 422 `bulk_failed`, or 403
     `contact_limit_reached` where only the limit is in the way, with `items` as in the answer; 424
-    are those that could have been done. All that was done is one operation, which can be undone.
+    are those that could have been done. A call changes 16 MiB of contacts; what would be more is
+    413 `body_too_large`. All that was done is one operation, which can be undone.
     """
     who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
     return answer_object(bulk.run_bulk(who, who.book, fields["operations"], **how))

@@ -215,10 +215,12 @@ class BirthdayPage(PageShape):
 
 
 class TrashedContact(Contact):
-    """A contact in the trash: when it was deleted, and by whom."""
+    """A contact in the trash: when it was deleted, and by whom; `merged_into`: the contact that it
+    became a part of, null where it was just deleted."""
 
     deleted_at = fields.DateTime(required=True)
     deleted_by = fields.Integer(required=True)
+    merged_into = fields.Integer(required=True, allow_none=True)
 
 
 class TrashPage(PageShape):

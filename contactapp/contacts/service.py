@@ -14,12 +14,19 @@ from ..database import Sql, lane, write_transaction
 from ..errors import NotFound
 from ..keyring import keyring
 from ..users.service import release_contacts, take_contacts
+from .across import (
+    change_all,
+    count_custom_fields,
+    count_labels,
+    with_custom_field,
+    with_label,
+)
 from .card import Meta, canonical, hidden, merged, told
+from .dismissals import export_dismissals
 from .numbers import numbered
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
-    count_custom_fields,
     export_contacts,
     get_contact,
     list_birthdays,
@@ -27,7 +34,7 @@ from .reading import (
     read_card,
     require_contact,
 )
-from .setting_back import Past, set_back
+from .setting_back import Past, missing_survivors, set_back
 from .stored import Attempt, Stored, Versions, opened, require_version, sealed_card, text_of
 from .whole import whole
 
@@ -207,17 +214,21 @@ __all__ = [
     "Past",
     "Stored",
     "Versions",
+    "change_all",
     "contact_history",
     "count_custom_fields",
+    "count_labels",
     "create_contact",
     "edit_contact",
     "erase_photos",
     "export_contacts",
+    "export_dismissals",
     "export_photos",
     "forget_book",
     "get_contact",
     "list_birthdays",
     "list_contacts",
+    "missing_survivors",
     "patch_contact",
     "read_card",
     "replace_contact",
@@ -225,4 +236,6 @@ __all__ = [
     "revert_contact",
     "set_back",
     "trash_contact",
+    "with_custom_field",
+    "with_label",
 ]

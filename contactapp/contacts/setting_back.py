@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
+from ..database import Sql, lane
 from .card import canonical
 from .many import Held, Many
+
+_LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
 
 
 class Past(NamedTuple):
@@ -17,6 +20,18 @@ class Past(NamedTuple):
 
     card: dict[str, Any] | None
     merged_into: int | None = None
+
+
+def missing_survivors(book: Book, past: Mapping[int, Past]) -> list[int]:
+    """The contacts that these would be a part of again and that would not be live."""
+    into = {was.merged_into for was in past.values() if was.merged_into is not None}
+    return sorted(id_ for id_ in into if not _stays(book, id_, past.get(id_)))
+
+
+def _stays(book: Book, contact_id: int, was: Past | None) -> bool:
+    if was is not None:
+        return was.card is not None
+    return lane().one(_LIVE, (book.id, contact_id)) is not None
 
 
 def set_back(log: ChangeLog, actor: Actor, book: Book, past: Mapping[int, Past]) -> None:

@@ -14,14 +14,19 @@ from ..keyring import keyring
 from ..users.service import release_contacts
 from .card import Meta, as_object
 from .many import Many
+from .photo_rows import forget_contact
 from .stored import Stored, Versions, opened, require_version
 
 _LISTING = "trash"
 _AFTER_ALL = 2**62
+# `found`: how many there would be if the page had room for them.
 _LISTED = Sql(
-    f"SELECT {', '.join(Meta._fields)}, deleted_at, sealed FROM contact "  # noqa: S608
-    "WHERE book_id = ? AND deleted_at IS NOT NULL AND (deleted_at, id) < (?, ?) "
-    "ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?"
+    f"SELECT {', '.join(f'c.{n}' for n in Meta._fields)}, c.merged_into, c.deleted_at, c.sealed, "  # noqa: S608
+    "k.found FROM (SELECT p.id, count(*) OVER () AS found, sum(p.size) OVER "
+    "(ORDER BY p.deleted_at DESC, p.id DESC) - p.size AS above FROM (SELECT id, deleted_at, "
+    "length(sealed) AS size FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL "
+    "AND (deleted_at, id) < (?, ?) ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?) p) k "
+    "JOIN contact c ON c.id = k.id WHERE k.above < ? ORDER BY c.deleted_at DESC, c.id DESC"
 )
 _COUNT = Sql("SELECT count(*) FROM contact WHERE book_id = ? AND deleted_at IS NOT NULL")
 _FIND = Sql(
@@ -42,27 +47,30 @@ _DROP = Sql("DELETE FROM contact WHERE id = ?")
 
 
 def list_trash(actor: Actor, query: dict[str, Any]) -> paging.Page:
-    """One page of what lies in the trash, what was deleted last first; `query` is a parsed
-    `shapes.Paging`. Raises BadRequest for a cursor that is not of this list."""
+    """One page of what lies in the trash, what was deleted last first; it ends early where contacts
+    are large. `query` is a parsed `shapes.Paging`. Raises BadRequest for a cursor that is not of
+    this list."""
     book, limit = actor.book, query["limit"]
     seal = paging.CursorSeal(actor.user_id, book.id)
     after = [_AFTER_ALL, 0]
     if "cursor" in query:
         after = seal.open(query["cursor"], _LISTING)
-    rows = lane().all(_LISTED, (book.id, *after, limit + 1, query["skip"]))
+    part = (*after, limit + 1, query["skip"])
+    rows = lane().all(_LISTED, (book.id, *part, paging.PAGE_BYTES))[:limit]
     [total] = lane().one(_COUNT, (book.id,))
     cursor = None
-    if len(rows) > limit:
-        cursor = seal.seal([rows[limit - 1][-2], rows[limit - 1][0]], _LISTING)
-    return paging.Page([_shown(book, row) for row in rows[:limit]], cursor, total)
+    if rows and rows[0][-1] > len(rows):
+        *_, deleted_at, _sealed, _found = rows[-1]
+        cursor = seal.seal([deleted_at, rows[-1][0]], _LISTING)
+    return paging.Page([_shown(book, row) for row in rows], cursor, total)
 
 
 def _shown(book: Book, row: tuple[Any, ...]) -> dict[str, Any]:
-    *columns, deleted_at, sealed = row
+    *columns, merged_into, deleted_at, sealed, _ = row
     meta = Meta(*columns)
     card = opened(keyring().cipher(book.key_id), book.id, meta.uid, sealed)
     gone = {"deleted_at": rfc3339(deleted_at), "deleted_by": meta.updated_by}
-    return {**as_object(meta, card), **gone}
+    return {**as_object(meta, card), **gone, "merged_into": merged_into}
 
 
 @write_transaction
@@ -99,13 +107,14 @@ def delete_permanently(actor: Actor, book: Book, contact_id: int, versions: Vers
 
 
 def erase(log: ChangeLog, book: Book, contact_id: int, version: int) -> None:
-    """Delete a contact's row and its notes' in the running transaction, and what the change log
-    keeps of them. That they were there, and when they went, stays told."""
+    """Delete a contact's row, its notes' and photos in the running transaction, and what the change
+    log keeps of them. That they were there, and when they went, stays told."""
     notes = lane().all(_NOTES, (contact_id,))
     lane().run(_EMPTY, (book.stream_id, contact_id))
     lane().run(_EMPTY_NOTES, (book.stream_id, contact_id))
     lane().run(_DROP_NOTES, (contact_id,))
     lane().run(_DROP, (contact_id,))
+    forget_contact(book, contact_id)
     with log.together():
         # A row for each note too: by them, their texts leave the memory of every process.
         for note_id, note_version in notes:

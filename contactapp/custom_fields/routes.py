@@ -13,17 +13,25 @@ from ..answers import (
     conditional,
     expected_version,
     in_path,
-    no_content,
     own_path,
     version_tag,
 )
 from ..http import Blueprint, actor, versioned
 from ..incoming import path_text
+from ..operations.schemas import AcrossContacts
 from ..paging import answer_book_page
 from ..shapes import BookQuery
 from . import service
 from .definition import checked_key
-from .schemas import CustomField, CustomFieldInput, CustomFieldPage, CustomFieldPatch, FieldsQuery
+from .schemas import (
+    CustomField,
+    CustomFieldChanged,
+    CustomFieldInput,
+    CustomFieldPage,
+    CustomFieldPatch,
+    DeleteQuery,
+    FieldsQuery,
+)
 
 custom_fields = Blueprint(
     "custom_fields",
@@ -55,7 +63,8 @@ def create_custom_field(fields: dict[str, Any], query: dict[str, Any]) -> Respon
     book = f"?book={query['book']}" if "book" in query else ""
     asked = request._get_current_object()  # type: ignore[attr-defined]
     location = f"{own_path(asked).rstrip('/')}/{in_path(made.definition.key)}{book}"
-    return _field(made, 201, {"Location": location})
+    headers = {"ETag": _tag(made), "Location": location}
+    return answer_object(made.shown(), 201, headers)
 
 
 @custom_fields.route("/custom-fields/<key:key>")
@@ -71,31 +80,33 @@ def get_custom_field(_query: dict[str, Any], key: str) -> Response:
 @versioned
 @custom_fields.query(BookQuery)
 @custom_fields.body(CustomFieldPatch)
-@custom_fields.response(200, CustomField)
+@custom_fields.response(200, CustomFieldChanged)
 def patch_custom_field(patch: dict[str, Any], _query: dict[str, Any], key: str) -> Response:
-    """Change what a custom field is called, its choices, or its place in lists"""
+    """Change a custom field, for all contacts that have it"""
     expected = expected_version()
-    return _field(service.patch_definition(actor(), actor().book, _key(key), patch, expected))
+    changed = service.patch_definition(actor(), actor().book, _key(key), patch, expected)
+    shown = {"operation_id": changed.operation_id, "contacts": changed.contacts}
+    return answer_object({**changed.shown(), **shown}, 200, {"ETag": _tag(changed)})
 
 
 @custom_fields.route("/custom-fields/<key:key>", methods=["DELETE"])
 @versioned
-@custom_fields.query(BookQuery)
-@custom_fields.response(204)
-def delete_custom_field(_query: dict[str, Any], key: str) -> Response:
-    """Take a custom field's type away; contacts keep what they have"""
-    service.delete_definition(actor(), actor().book, _key(key), expected_version())
-    return no_content()
+@custom_fields.query(DeleteQuery)
+@custom_fields.response(200, AcrossContacts)
+def delete_custom_field(query: dict[str, Any], key: str) -> Response:
+    """Delete a custom field's type, and with `values=delete` what contacts have of it
+
+    One operation, which can be undone.
+    """
+    who, delete = actor(), query["values"] == "delete"
+    operation_id, contacts = service.delete_definition(
+        who, who.book, _key(key), expected_version(), values=delete
+    )
+    return answer_object({"operation_id": operation_id, "contacts": contacts})
 
 
 def _key(given: str) -> str:
     return checked_key(path_text(given, "/key"))
-
-
-def _field(
-    found: service.Counted, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    return answer_object(found.shown(), status, {"ETag": _tag(found), **(headers or {})})
 
 
 def _tag(found: service.Counted) -> str:

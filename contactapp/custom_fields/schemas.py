@@ -10,6 +10,7 @@ from ..contacts.folding import fold
 from ..contacts.lines import Line
 from ..errors import InvalidFields
 from ..incoming import Problem
+from ..operations.schemas import AcrossContacts
 from ..shapes import BookQuery, PageShape, Paging
 from .definition import (
     MAX_CHOICE,
@@ -22,7 +23,7 @@ from .definition import (
 
 _READ_ONLY = (
     *("id", "uid", "book_id", "used", "version", "created_at", "updated_at"),
-    *("created_by", "updated_by"),
+    *("created_by", "updated_by", "operation_id", "contacts"),
 )
 _MAX_LABEL = 100
 _TYPE = (
@@ -111,8 +112,15 @@ class CustomFieldInput(_Body):
 
 
 class CustomFieldPatch(_Body):
-    """A JSON merge patch (RFC 7396): null clears, absent leaves. A choice that is taken away stays
-    where contacts have it."""
+    """A JSON merge patch (RFC 7396): null clears, absent leaves.
+
+    Another `key` or `type` is given to what contacts have of it too, in one operation that can be
+    undone. Values that a type does not take are in the way, as are those that contacts have under
+    the new key: then nothing is changed. A choice that is taken away stays where contacts have it;
+    contacts in the trash keep what they have."""
+
+    key = Key()
+    type = fields.String(validate=validate.OneOf(TYPES), metadata={"description": _TYPE})
 
 
 class FieldsQuery(BookQuery, Paging):
@@ -131,11 +139,26 @@ class CustomField(Schema):
     choices = fields.List(fields.String(), required=True)
     position = fields.Integer(required=True, allow_none=True)
     used = fields.Integer(required=True)
-    version = fields.Integer(required=True)
+    version = fields.Integer(required=True, metadata={"description": "Not one by one."})
     created_at = fields.DateTime(required=True)
     updated_at = fields.DateTime(required=True)
     created_by = fields.Integer(required=True)
     updated_by = fields.Integer(required=True)
+
+
+class CustomFieldChanged(AcrossContacts, CustomField):
+    """The definition after a change, and what that did to contacts. `operation_id` is null where
+    the change was of none that concerns them."""
+
+
+class DeleteQuery(BookQuery):
+    """What becomes of the values that contacts have."""
+
+    values = fields.String(
+        load_default="keep",
+        validate=validate.OneOf(("keep", "delete")),
+        metadata={"description": "`keep` leaves them as custom fields without a type."},
+    )
 
 
 class CustomFieldPage(PageShape):

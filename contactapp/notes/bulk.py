@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
 from ..database import write_transaction
-from ..errors import AppError, FieldError, InvalidFields
+from ..errors import AppError, FieldError, InvalidFields, TooLarge
 from ..incoming import loaded
 from ..operations import service as operations_service
 from . import service, writing
-from .schemas import NoteInput, NotePatch, Operation
+from .schemas import NoteInput, NoteOperation, NotePatch
 
-_OPERATION, _INPUT, _PATCH = Operation(), NoteInput(), NotePatch()
+_OPERATION, _INPUT, _PATCH = NoteOperation(), NoteInput(), NotePatch()
+MAX_SHOWN = 16 * 2**20  # characters of notes that one call may make or change; see contacts
 _WHERE = {"not_found": "/id", "version_mismatch": "/version"}
 
 
@@ -25,6 +26,9 @@ class Item(NamedTuple):
     versions: tuple[int, ...] | None
     fields: dict[str, Any]
     error: AppError | None
+
+
+Done = service.Stored | AppError | None  # written, refused, deleted
 
 
 class _Undone(Exception):
@@ -55,7 +59,7 @@ def _run(
     log = ChangeLog(actor, book)
     operation_id: int | None = operations_service.begin(log, actor, book, "bulk")
     with log.together():
-        done = [_done(log, actor, book, item) for item in checked]
+        done = _in_order(log, actor, book, checked)
     if not operations_service.end(log):
         operation_id = None
     failed = [(i, error) for i, error in enumerate(done) if isinstance(error, AppError)]
@@ -94,7 +98,23 @@ def _within(pointer: str, op: str, note: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _done(log: ChangeLog, actor: Actor, book: Book, item: Item) -> service.Stored | AppError | None:
+def _in_order(log: ChangeLog, actor: Actor, book: Book, checked: list[Item]) -> list[Done]:
+    """What became of each, as long as all that they show fits into MAX_SHOWN."""
+    done: list[Done] = []
+    shown = 0
+    for item in checked:
+        result = _done(log, actor, book, item) if shown < MAX_SHOWN else _too_much()
+        if isinstance(result, service.Stored):
+            shown += len(result.body)
+        done.append(result)
+    return done
+
+
+def _too_much() -> TooLarge:
+    return TooLarge(detail=f"One call shows {MAX_SHOWN >> 20} MiB of notes; send these anew.")
+
+
+def _done(log: ChangeLog, actor: Actor, book: Book, item: Item) -> Done:
     """What an operation made, or why it was not done; each one refuses before it writes."""
     if item.error is not None:
         return item.error
@@ -112,7 +132,7 @@ def _done(log: ChangeLog, actor: Actor, book: Book, item: Item) -> service.Store
         return error
 
 
-def _shown(index: int, op: str, result: service.Stored | AppError | None) -> dict[str, Any]:
+def _shown(index: int, op: str, result: Done) -> dict[str, Any]:
     if isinstance(result, AppError):
         about = {"code": result.code, "detail": result.detail}
         errors = [error._asdict() for error in result.errors]

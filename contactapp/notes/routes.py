@@ -18,6 +18,7 @@ from ..answers import (
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
+from ..contacts.merged import leading_on
 from ..contacts.schemas import Contact
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, versioned
@@ -37,7 +38,13 @@ from .schemas import (
     Suggestions,
 )
 
-notes = Blueprint("notes", __name__, description="Notes about contacts", area="contacts")
+notes = Blueprint(
+    "notes",
+    __name__,
+    description="Notes about contacts",
+    area="contacts",
+    around=leading_on,
+)
 
 
 @notes.route("/notes")
@@ -91,7 +98,12 @@ def _created(contact_id: int, fields: dict[str, Any], query: dict[str, Any]) -> 
 @notes.body(Bulk)
 @notes.response(200, BulkAnswer)
 def change_notes(fields: dict[str, Any], query: dict[str, Any]) -> Response:
-    """Create, change and delete many notes at once"""
+    """Create, change and delete many notes at once
+
+    Each operation is told with its own status. `atomic`, which is not the default, does all or
+    none: then 422 names what cannot be done. A call shows 16 MiB of notes; what comes after is 413.
+    All that was done is one operation, which can be undone.
+    """
     who, how = actor(), {"atomic": fields["atomic"], "dry_run": query["dry_run"]}
     return answer_object(bulk.run_bulk(who, who.book, fields["operations"], **how))
 

@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 
 from ..contacts.query_fields import Words
 from ..incoming import MAX_ID, Problem
-from ..shapes import BookQuery, Failure, Flag, Id, Names, PageShape, Paging, PlainInteger
+from ..shapes import BookQuery, Failure, Flag, Id, Names, PageShape, Paging, PlainInteger, Unread
 from .aliases import ALIASES, AliasConflict, resolved
 from .note import FIELDS, READ_ONLY, STATUSES, normal
 
@@ -58,13 +58,14 @@ class NotePatch(_NoteFields):
     """What to change of a note: its text, or the contact that it is about."""
 
 
-class Operation(Schema):
-    """One of a bulk call: `note` is what POST takes, of an update what PATCH takes."""
+class NoteOperation(Schema):
+    """One of a bulk call: `create` takes `note`, as POST does, `update` takes `id` and `note`, as
+    PATCH does, `delete` takes `id`; the latter two may have `version`."""
 
     op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
     id = Id()
     version = Id(metadata={"description": "The version to change, as If-Match."})
-    note = fields.Dict(keys=fields.String())
+    note = Unread(NotePatch)
 
     @post_load
     def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -83,10 +84,9 @@ class Bulk(Schema):
     """Up to 1000 operations, in one transaction; `atomic` does all of them or none."""
 
     operations = fields.List(
-        fields.Dict(keys=fields.String()),
+        Unread(NoteOperation),
         required=True,
         validate=validate.Length(min=1, max=MAX_OPERATIONS),
-        metadata={"description": "See the schema Operation."},
     )
     atomic = Flag(load_default=False)
 

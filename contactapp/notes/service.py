@@ -11,7 +11,7 @@ from ..database import write_transaction
 from .reading import export_notes, get_note, list_notes, note_history
 from .setting_back import missing_contacts, set_back
 from .stored import Stored
-from .writing import change, create, delete, find
+from .writing import change, create, delete, find, move_notes
 
 
 @write_transaction
@@ -65,6 +65,7 @@ __all__ = [
     "get_note",
     "list_notes",
     "missing_contacts",
+    "move_notes",
     "note_history",
     "revert_note",
     "set_back",

@@ -6,6 +6,7 @@ A new text is read by a job, queued in the same transaction: see `processing`.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from ..actor import Actor, Book
@@ -16,10 +17,11 @@ from ..database import Sql, lane
 from ..errors import FieldError, NotFound
 from ..jobs.service import enqueue
 from .note import Meta
-from .stored import FIND, Stored, place, sealed
+from .stored import FIND, LIVE, Stored, place, sealed
 
 JOB = "note.process"
 
+_ABOUT = Sql(f"{LIVE} AND n.contact_id = ? ORDER BY n.id")
 _STORE = Sql(
     "UPDATE note SET contact_id = ?, version = ?, status = ?, sealed = ?, found = ?, "
     "updated_at = ?, updated_by = ?, deleted_at = NULL WHERE book_id = ? AND id = ?"
@@ -109,6 +111,16 @@ def store(
     if not same_text or meta.status == "pending":
         enqueue(JOB, meta.id, book.owner_id)
     return stored
+
+
+def move_notes(
+    log: ChangeLog, actor: Actor, book: Book, from_ids: Iterable[int], contact_id: int
+) -> None:
+    """Make all notes about some contacts notes about another one."""
+    for from_id in from_ids:
+        for row in lane().all(_ABOUT, (book.id, from_id)):
+            found = Stored.of(row, log.cipher)
+            store(log, actor, book, found, found.body, contact_id)
 
 
 def delete(log: ChangeLog, actor: Actor, book: Book, found: Stored) -> None:

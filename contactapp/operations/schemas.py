@@ -31,6 +31,14 @@ class Operation(Schema):
     can_undo = fields.Boolean(required=True)
 
 
+class AcrossContacts(Schema):
+    """A change of many contacts: the operation by which it can be undone, null where there was
+    nothing to do, and how many contacts it changed."""
+
+    operation_id = fields.Integer(required=True, allow_none=True)
+    contacts = fields.Integer(required=True)
+
+
 class OperationPage(PageShape):
     """One page of the book's operations, the newest first, as long as they are kept: 30 days unless
     the operator says otherwise."""

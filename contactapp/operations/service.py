@@ -6,6 +6,7 @@ An operation knows its changes by the log: `undo` takes them back without knowin
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from .. import clock
@@ -30,17 +31,18 @@ _FORGET_OLD = Sql(
     "DELETE FROM operation WHERE id IN (SELECT id FROM operation WHERE at < ? LIMIT ?)"
 )
 _FORGET_BOOK = Sql("DELETE FROM operation WHERE book_id = ?")
-# What was changed (l) after an operation (k) had changed it, of a stream and an operation. What a
-# later one (p) did counts unless it was undone, and that not undone: all of the same root together
-# are an even number, then, and left everything as they found it. Without CROSS, SQLite walks
-# through the whole stream and looks for the operation afterwards.
+# What was changed (l) after an operation had changed it for the last time (k), of a stream and an
+# operation. What a later one (p) did counts unless it was undone, and that not undone: all of the
+# same root together are an even number, then, and left everything as they found it. Without CROSS
+# and `+ 0`, SQLite walks through the whole stream and looks for the operation afterwards.
 SINCE = (
-    "FROM change k CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
-    "WHERE k.stream_id = {} AND k.operation_id = {} "
-    "AND l.stream_id = k.stream_id AND l.entity = k.entity AND l.entity_id = k.entity_id "
-    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM k.operation_id "
-    "AND (p.id IS NULL OR p.id < k.operation_id OR (SELECT count(*) FROM operation m "
-    "WHERE m.root = p.root AND m.id > k.operation_id) % 2 = 1)"
+    "FROM (SELECT entity, entity_id + 0 AS entity_id, max(seq) AS seq FROM change "
+    "WHERE stream_id = {0} AND operation_id = {1} GROUP BY entity_id + 0, entity) k "
+    "CROSS JOIN change l LEFT JOIN operation p ON p.id = l.operation_id "
+    "WHERE l.stream_id = {0} AND l.entity = k.entity AND l.entity_id = k.entity_id "
+    "AND +l.seq > k.seq AND l.op <> 'process' AND l.operation_id IS DISTINCT FROM {1} "
+    "AND (p.id IS NULL OR p.id < {1} OR (SELECT count(*) FROM operation m "
+    "WHERE m.root = p.root AND m.id > {1}) % 2 = 1)"
 )
 # Whether all its changes are kept, and nothing that it changed was changed by anybody since.
 _INTACT = (
@@ -55,6 +57,12 @@ _SHOWN = (
 )
 _LISTED = Sql(f"{_SHOWN} AND o.id < ? ORDER BY o.id DESC LIMIT ? OFFSET ?")
 _ONE = Sql(f"{_SHOWN} AND o.id = ?")
+_EXPORTED_AT_ONCE = 500
+_EXPORTED = Sql(
+    "SELECT o.id, o.book_id, o.kind, o.count, o.at, o.actor_id, o.undoes, o.undone_at, o.undone_by "
+    "FROM operation o JOIN book b ON b.id = o.book_id WHERE b.owner_id = ? AND o.id > ? "
+    "ORDER BY o.id LIMIT ?"
+)
 _TOTAL = Sql("SELECT count(*) FROM operation WHERE book_id = ?")
 _FIND = Sql("SELECT count, undone_at FROM operation WHERE book_id = ? AND id = ?")
 
@@ -145,6 +153,24 @@ def _shown(
         "undone_by": undone_by,
         "can_undo": bool(intact) and book.writable,
     }
+
+
+def export_operations(owner_id: int) -> Iterator[dict[str, Any]]:
+    """Every operation in a user's books that is kept, by id."""
+    last = 0
+    while rows := lane().all(_EXPORTED, (owner_id, last, _EXPORTED_AT_ONCE)):
+        for last, book_id, kind, count, at, actor_id, undoes, undone_at, undone_by in rows:
+            yield {
+                "id": last,
+                "book_id": book_id,
+                "kind": kind,
+                "count": count,
+                "at": clock.rfc3339(at),
+                "actor_id": actor_id,
+                "undoes": undoes,
+                "undone_at": None if undone_at is None else clock.rfc3339(undone_at),
+                "undone_by": undone_by,
+            }
 
 
 @write_transaction

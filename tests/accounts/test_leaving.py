@@ -101,6 +101,25 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
 
 
 # PR-1
+def test_the_export_has_what_was_done_as_one_and_who_was_told_apart(alice, bob):
+    for person in (bob, alice):
+        ids = [person.contact(first_name="Ada", last_name="Lovelace")["id"] for _ in range(2)]
+        person.post("/contacts/duplicates/dismiss", json={"contact_ids": ids})
+        deed = {"op": "delete", "id": ids[0]}
+        done = person.post("/contacts/bulk", json={"operations": [deed]}).json["operation_id"]
+    undo = alice.post(f"/operations/{done}/undo").json["id"]
+    found = members(export(alice))
+    assert json.loads(found["dismissed.json"]) == [{"contact_ids": ids}]
+    operations = json.loads(found["operations.json"])
+    assert [(one["id"], one["kind"], one["undoes"]) for one in operations] == [
+        (done, "bulk", None),
+        (undo, "undo", done),
+    ]
+    changes = json.loads(found["changes.json"])
+    assert [change["operation_id"] for change in changes] == [None, None, done, undo]
+
+
+# PR-1
 def test_the_export_wants_the_password(alice):
     refused(export(alice, password="a guess"), 403, "wrong_password")
     refused(alice.post("/users/me/export", json={}), 422, "invalid_fields", "/password")

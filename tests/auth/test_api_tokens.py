@@ -10,6 +10,7 @@ from contactapp.auth.api_tokens import MAX_TOKENS
 from contactapp.auth.scopes import SCOPES
 from contactapp.database import Sql, lane
 from tests.support.cast import PASSWORD, Person, refused
+from tests.support.engines import on_one_engine
 from tests.support.stored import issue_link, set_user
 
 ABSENT = 2**52
@@ -66,6 +67,7 @@ def test_the_database_holds_its_hash_and_not_its_name(alice):
     assert token["token"].encode() not in text
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

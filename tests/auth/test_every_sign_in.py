@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.cast import PASSWORD, Person
+from tests.support.engines import on_one_engine
 from tests.support.stored import set_user
 
 NATIVE = "/api/v1/auth/token"
@@ -115,6 +116,7 @@ def test_tries_count_together_over_all_routes(limited_app, path, kind):
         assert int(answer.headers["Retry-After"]) > 0
 
 
+@on_one_engine
 @each_sign_in
 def test_a_password_in_the_address_is_refused(app, alice, path, kind):
     client = app.test_client()
@@ -124,6 +126,7 @@ def test_a_password_in_the_address_is_refused(app, alice, path, kind):
     assert PASSWORD not in answer.text
 
 
+@on_one_engine
 @each_sign_in
 def test_it_is_asked_by_post_alone(app, path, kind):
     for method in ("GET", "HEAD", "PUT", "DELETE"):
@@ -131,6 +134,7 @@ def test_it_is_asked_by_post_alone(app, path, kind):
 
 
 # IV-1, IV-4, FI-6
+@on_one_engine
 @pytest.mark.parametrize(
     ("parts", "status"),
     [

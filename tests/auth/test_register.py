@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from tests.support.cast import PASSWORD, refused
+from tests.support.engines import on_one_engine
 
 URL = "/api/v1/auth/register"
 
@@ -116,6 +117,7 @@ WRONG = {
 }
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.cast import Person
+from tests.support.engines import on_one_engine
 from tests.support.forger import ME, Forger, encoded, refused_everywhere
 
 
@@ -64,6 +65,7 @@ HEADERS = {
 
 
 # TK-1
+@on_one_engine
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 def test_it_refuses_any_header_but_our_own(client, forger, header):
     refused_everywhere(client, forger.headed(**header))
@@ -141,6 +143,7 @@ CLAIMS = {
 
 
 # TK-2
+@on_one_engine
 @pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS)
 def test_it_refuses_our_own_signature_under_other_claims(client, forger, claims):
     refused_everywhere(client, forger.claiming(**claims))

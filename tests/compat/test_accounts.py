@@ -7,6 +7,7 @@ import pytest
 
 from tests.compat.test_contacts import ask, told
 from tests.support.cast import PASSWORD
+from tests.support.engines import on_one_engine
 from tests.support.pictures import own_files, picture
 from tests.support.stored import issue_link, newest_link, user_row
 from tests.support.wire import at_once
@@ -43,6 +44,7 @@ def test_an_account_is_shown_as_the_api_shows_it(client, alice):
     assert client.post("/token", json=bodies[0]).json.keys() == tokens.keys()
 
 
+@on_one_engine
 @pytest.mark.parametrize("path", REGISTERS)
 @pytest.mark.parametrize(
     ("body", "message"),

@@ -5,6 +5,7 @@ import pytest
 from contactapp import clock
 from contactapp.compat.key_value_errors import CODES
 from tests.support.cast import PASSWORD as PHRASE
+from tests.support.engines import on_one_engine
 from tests.support.key_values import PASSWORD, bearer, new_user, signed_in, token_of, told
 from tests.support.stored import set_user
 
@@ -53,6 +54,7 @@ def test_its_own_sample_breaks_its_own_rule_for_passwords(new_app):
     )
 
 
+@on_one_engine
 @pytest.mark.parametrize("name", ["username", "email", "password", "full_name"])
 @pytest.mark.parametrize("value", [..., None, "", "  ", 5, [], {}])
 def test_what_is_required_must_be_there(client, name, value):

@@ -7,6 +7,7 @@ import pytest
 from contactapp.compat.schemas import MOST
 from tests.compat.test_contacts import LISTS, ask, told
 from tests.support.books import fill, opened
+from tests.support.engines import on_one_engine
 from tests.support.stored import set_user
 
 
@@ -55,6 +56,7 @@ def test_all_contacts_come_and_a_link_leads_to_what_one_answer_cannot_hold(
     assert opened(alice, lambda: walk(alice, path))[0] == 0
 
 
+@on_one_engine
 @pytest.mark.parametrize("path", ["/contacts", "/contacts/search?q=a", "/contacts/birthdays"])
 @pytest.mark.parametrize("query", ["limit=0", "limit=a", "skip=-1", "limit=1e3", "skip=٣"])
 def test_a_wrong_number_is_422(alice, path, query):

@@ -12,6 +12,7 @@ from tests.contacts.test_list_etag import at
 from tests.contacts.test_list_pages import walk
 from tests.support.books import fill, opened
 from tests.support.cast import Person, refused
+from tests.support.engines import on_one_engine
 
 URL = "/contacts/birthdays"
 EVERY_DAY = [date(2028, 1, 1) + timedelta(n) for n in range(366)]  # of a leap year
@@ -198,6 +199,7 @@ def test_a_book_is_opened_once_for_all_its_birthdays(alice):
     assert opened(alice, lambda: told(alice, "?days=30"))[0] == 0
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [

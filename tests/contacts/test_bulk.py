@@ -2,6 +2,7 @@
 
 import pytest
 
+from contactapp.contacts import bulk as bulk_service
 from tests.contacts.test_limit import limited
 from tests.support.cast import refused
 from tests.support.stored import book_state
@@ -212,6 +213,17 @@ def test_a_thousand_mistakes_are_told_in_a_bounded_answer(owner):
 
 
 # AZ-2, AZ-3
+def test_small_updates_of_large_contacts_end_in_bounded_time_and_memory(owner, monkeypatch):
+    contact = owner.contact(first_name="Ada", custom_fields={"life": "x" * 5000})
+    monkeypatch.setattr(bulk_service, "MAX_TOUCHED", 3 * 5200)
+    for fields in ({"first_name": "Ada"}, {"starred": True}):
+        updates = [{"op": "update", "id": contact["id"], "contact": fields}] * 5
+        answer = bulk(owner, *updates, create(), atomic=False)
+        assert statuses(answer) == [200, 200, 200, 413, 413, 201]
+        refused(bulk(owner, *updates), 422, "bulk_failed")
+    assert owner.get(f"/contacts/{contact['id']}").json["version"] == 2
+
+
 def test_what_is_somebody_elses_is_not_there(cast):
     made = cast.alice.contact(first_name="Zaphod-marker")
     state = book_state(cast.alice)

@@ -6,6 +6,7 @@ import pytest
 
 from contactapp.contacts.card import LINES
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 from tests.support.stored import book_state, contact_row
 
 TEXT = [name for name in LINES if name not in {"email", "phone", "birthday", "anniversary"}]
@@ -59,6 +60,7 @@ def test_a_line_is_composed_and_trimmed_and_empty_is_null(owner, field):
         assert takes(owner, field, "") is None
 
 
+@on_one_engine
 @pytest.mark.parametrize("field", LINES)
 @pytest.mark.parametrize("value", [1, False, ["a"], {"a": "b"}])
 def test_a_line_is_a_string(owner, target, field, value):
@@ -70,6 +72,7 @@ def test_a_line_has_no_control_characters_inside(owner, target, character):
     refuses(owner, target, "company", f"a{character}b", "invalid_text")
 
 
+@on_one_engine
 @pytest.mark.parametrize("field", [*LINES, "name", "phone_number"])
 def test_no_line_has_control_characters_inside(owner, target, field):
     refuses(owner, target, field, "19\n85", "invalid_text")
@@ -84,6 +87,7 @@ def test_a_date_may_be_partial(owner, field, date):
     assert takes(owner, field, date) == date
 
 
+@on_one_engine
 @pytest.mark.parametrize("date", NO_DATES)
 def test_what_is_no_date_is_refused(owner, target, date):
     refuses(owner, target, "birthday", date, "invalid_date")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 
 PEOPLE = {
     "ada": {
@@ -47,6 +48,7 @@ def listed(person, made, query):
     return " ".join(names[item["id"]] for item in answer.json["items"])
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -142,6 +144,7 @@ def test_a_cursor_belongs_to_its_filters(owner, made):
 
 
 # IV-5
+@on_one_engine
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [

@@ -63,6 +63,7 @@ def test_every_version_tells_its_fields_before_and_after(alice, versions, monkey
         "at": clock.rfc3339(now),
         "actor_id": alice.id,
         "request_id": "a-request-of-alice",
+        "operation_id": None,
         "changes": {"first_name": {"before": None, "after": "Amazing"}},
     }
     assert third["changes"] == {

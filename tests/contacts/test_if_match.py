@@ -5,6 +5,7 @@ import pytest
 from contactapp.database import Sql, lane
 from tests.support.cast import refused
 from tests.support.contract import check
+from tests.support.engines import on_one_engine
 from tests.support.stored import book_state, contact_row
 from tests.support.wire import at_once, process_of
 
@@ -46,6 +47,7 @@ def test_the_build_does_not_count_so_that_an_upgrade_refuses_no_edit(contact, me
     assert contact(method, '"v2-0123abcd"').status_code in {200, 204}
 
 
+@on_one_engine
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "tag",

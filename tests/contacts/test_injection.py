@@ -6,6 +6,7 @@ import pytest
 
 from contactapp.contacts.card import LINES
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 from tests.support.stored import book_state
 
 HOSTILE = [
@@ -47,6 +48,7 @@ def test_a_template_is_not_run(owner):
 
 
 # IV-7
+@on_one_engine
 @pytest.mark.parametrize("text", [*HOSTILE, "name;drop", "name desc", "name,(select 1)", "id--"])
 @pytest.mark.parametrize("parameter", ["sort", "fields"])
 def test_names_are_taken_from_a_list(owner, parameter, text):
@@ -57,6 +59,7 @@ def test_names_are_taken_from_a_list(owner, parameter, text):
 
 
 # IV-7
+@on_one_engine
 @pytest.mark.parametrize("text", HOSTILE)
 def test_numbers_and_cursors_are_not_text(owner, text):
     state = book_state(owner)
@@ -71,6 +74,7 @@ def test_numbers_and_cursors_are_not_text(owner, text):
 
 
 # IV-7
+@on_one_engine
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_parameters_name_is_not_run_either(owner, text):
     answer = owner.get("/contacts", query_string={text: "1"})

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 from tests.support.stored import book_state, contact_row, user_row
 
 READ_ONLY = {
@@ -60,6 +61,7 @@ def test_a_write_beside_read_only_fields_writes_only_itself(alice):
 
 
 # AZ-4
+@on_one_engine
 @pytest.mark.parametrize("field", UNKNOWN)
 def test_any_other_name_is_422_and_nothing_is_written(alice, field):
     made = alice.contact()

@@ -256,9 +256,10 @@ def test_it_lies_in_the_trash_with_its_contact_and_goes_when_that_is_purged(fram
     assert frame.person.get("/contacts/trash").json["items"][0]["photo_url"] == url
     assert frame.person.post(f"{frame.owner}/restore").json["photo_url"] == url
     assert load(frame.app, url).status_code == 200
+    blue = frame.url(frame.put(BLUE))
     purge(frame)
-    sweep(frame, monkeypatch)
-    assert load(frame.app, url).status_code == 404
+    for gone in (url, blue):
+        assert load(frame.app, gone).status_code == 404
 
 
 def test_a_photo_that_two_contacts_name_stays_while_either_does(frame, owner, monkeypatch):
@@ -353,3 +354,15 @@ def test_an_export_has_the_photos_that_are_kept(frame):
     assert one.url().encode() in found["contacts.json"]
     assert token_of(one).encode() not in b"".join(found.values())
     assert files(one.app, PHOTOS) >= one.own_files()
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/contacts/{}", "/contacts/{}/photo", "/users/me"])
+def test_a_tag_is_of_the_server_s_address_too(frame, monkeypatch, path):
+    frame.put(RED)
+    path = path.format(contact_id(frame))
+    seen = {"If-None-Match": frame.person.get(path).headers["ETag"]}
+    assert frame.person.get(path, headers=seen).status_code == 304
+    given = frame.app.extensions
+    moved = dataclasses.replace(given["contactapp.settings"], base_url="https://moved.example")
+    monkeypatch.setitem(given, "contactapp.settings", moved)
+    assert frame.person.get(path, headers=seen).status_code == 200

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 
 PEOPLE = {
     "ada": {"first_name": "Ada", "last_name": "Lovelace", "company": "Analytical Engines & Co"},
@@ -34,6 +35,7 @@ def found(person, ids, q):
     return {names[item["id"]] for item in answer.json["items"]}
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("q", "expected"),
     [

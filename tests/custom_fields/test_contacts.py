@@ -2,7 +2,7 @@
 
 import pytest
 
-from contactapp.contacts import service
+from contactapp.contacts import bulk, service
 from tests.custom_fields.conftest import define
 from tests.support.cast import refused
 from tests.support.stored import book_state
@@ -64,6 +64,28 @@ def test_a_value_is_brought_to_its_form_or_refused(owner, ada, way):
     assert shown == {"size": 42, "free": " 42 "}
     assert answer.json["custom_fields"] == shown
     assert owner.get("/contacts?custom.size=42").json["total"] == 1
+
+
+def test_many_at_once_are_held_against_them_too(owner, ada):
+    """Each by itself, and where all or none are to be written, none."""
+    wrong, right = ({"first_name": "Bo", "custom_fields": {"size": v}} for v in ("many", " 5 "))
+    operations = [
+        {"op": "create", "contact": wrong},
+        {"op": "create", "contact": right},
+        {"op": "update", "id": ada["id"], "contact": wrong},
+        {"op": "update", "id": ada["id"], "contact": {"custom_fields": {"size": "6"}}},
+    ]
+    state = book_state(owner)
+    whole = owner.post("/contacts/bulk", json={"operations": operations, "atomic": True})
+    problem = refused(whole, 422, "bulk_failed")
+    pointers = [error["pointer"] for error in problem["errors"]]
+    assert pointers == [f"/operations/{n}/contact{POINTER}" for n in (0, 2)]
+    assert book_state(owner) == state
+    each = owner.post("/contacts/bulk", json={"operations": operations, "atomic": False}).json
+    assert [item["status"] for item in each["items"]] == [422, 201, 422, 200]
+    sizes = [each["items"][n]["contact"]["custom_fields"]["size"] for n in (1, 3)]
+    assert sizes == [5, 6]
+    assert owner.get("/contacts?custom.size_min=5").json["total"] == 2
 
 
 def test_the_ways_are_all_tried(owner, ada):
@@ -144,3 +166,19 @@ def test_who_defines_a_field_while_a_contact_is_made_is_heard(owner, monkeypatch
     answer = owner.post("/contacts", json={**body, "custom_fields": {"size": "5"}})
     assert answer.json["custom_fields"] == {"size": 5}
     assert owner.get(f"/contacts/{answer.json['id']}").json["custom_fields"] == {"size": 5}
+
+
+def test_who_defines_a_field_while_many_are_made_is_heard(owner, monkeypatch):
+    run = bulk._run
+
+    def define_first(*args, **kwargs):
+        monkeypatch.setattr(bulk, "_run", run)
+        define(owner, "size", "number")
+        return run(*args, **kwargs)
+
+    monkeypatch.setattr(bulk, "_run", define_first)
+    contacts = [{"first_name": "Ada", "custom_fields": {"size": v}} for v in ("many", "5")]
+    body = {"operations": [{"op": "create", "contact": contact} for contact in contacts]}
+    answer = owner.post("/contacts/bulk", json={**body, "atomic": False}).json
+    assert [item["status"] for item in answer["items"]] == [422, 201]
+    assert answer["items"][1]["contact"]["custom_fields"] == {"size": 5}

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from contactapp.custom_fields.conversion import Conversion
 from contactapp.custom_fields.definition import TYPES, Definition, Meta
 from contactapp.custom_fields.values import Unfit, converted, fitted, same
 from contactapp.errors import InvalidFields
@@ -115,6 +116,7 @@ HOSTILE = [
     *("http://" + character * 50_000 for character in "a@.:[]/%é"),
     *("a@" * 25_000, "1e" * 25_000, "1." * 25_000, "--" * 25_000, "a" * 49_999 + "\n"),
     *("1" * 49_999 + "x", "-" + "1" * 50_000, "0." + "0" * 50_000, "1" * 50_000 + "e5"),
+    *(start + "\u0301\u0316" * 25_000 for start in ("", "https://a/", "a@b")),
     *(" " * 50_000 + "x", "x" + " " * 50_000, "mailto:" + "a " * 25_000, "\ufb2c" * 50_000),
 ]
 
@@ -130,3 +132,11 @@ def test_hostile_text_is_judged_in_no_time(type_):
             found = ""
         assert time.perf_counter() - began < 0.1, text[:20]
         assert isinstance(found, str | None) or math.isfinite(found)
+
+
+def test_a_renamed_value_keeps_its_place_among_the_others():
+    conversion = Conversion(definition("text", "b"), definition("number", "x"))
+    card = {"nickname": "n", "custom_fields": {"a": "1", "b": "2", "c": "3"}}
+    changed = conversion.of_contact(1, card)
+    assert list(changed["custom_fields"].items()) == [("a", "1"), ("x", 2), ("c", "3")]
+    assert conversion.of_contact(1, {**card, "custom_fields": {"b": " "}}) == {"nickname": "n"}

@@ -5,6 +5,7 @@ import pytest
 from contactapp.data.entry import MAX_VALUE
 from contactapp.database import Sql, lane, write_transaction
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 
 _SEALED = Sql("SELECT sealed FROM data_entry WHERE user_id = ?")
 JSON = "application/json"
@@ -28,6 +29,7 @@ def way(request, alice):
 
 
 # IV-3
+@on_one_engine
 @pytest.mark.parametrize(
     "value",
     [
@@ -42,6 +44,7 @@ def test_what_is_not_strict_json_is_400(alice, way, value):
 
 
 # IV-3
+@on_one_engine
 @pytest.mark.parametrize("raw", [b"null", b"[]", b'"x"', b"1", b"true", b"", b"\xef\xbb\xbf{}"])
 def test_a_body_that_is_no_object_is_400(alice, way, raw):
     answer = alice.request(*way, data=raw, content_type=JSON)
@@ -56,6 +59,7 @@ def test_a_body_that_is_not_utf_8_is_400(alice, way):
 
 
 # IV-1
+@on_one_engine
 @pytest.mark.parametrize(
     ("value", "pointer"),
     [
@@ -68,6 +72,7 @@ def test_nul_and_surrogates_are_422_with_their_place(alice, way, value, pointer)
 
 
 # IV-2
+@on_one_engine
 @pytest.mark.parametrize("value", [str(2**53), str(-(2**53)), str(2**63), str(2**64), "9" * 5000])
 def test_whole_numbers_that_others_would_round_are_422(alice, way, value):
     refused(send(alice, *way, value), 422, "invalid_fields", "/value")

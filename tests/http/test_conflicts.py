@@ -72,14 +72,23 @@ def test_a_patch_is_told_its_own_of_what_it_sent(cast, contact):
         "nickname": ...,
         "starred": ...,
     }
+    _, fields = told(cast.alice.patch(path, json={"email": "mine@example.com"}, headers=OLD))
+    assert fields["emails"]["yours"] == entries("mine@example.com")
 
 
 # CC-3
-@pytest.mark.parametrize("method", ["DELETE", "POST"])
-def test_who_sends_no_fields_is_told_none_of_their_own(cast, contact, method):
+@pytest.mark.parametrize(
+    ("method", "end", "body"),
+    [
+        ("DELETE", "", None),
+        ("DELETE", "?permanent=true", None),
+        ("POST", "/revert", {"version": 1}),
+        ("POST", "/restore", None),
+    ],
+)
+def test_who_sends_no_fields_is_told_none_of_their_own(cast, contact, method, end, body):
     path, _ = contact
-    path, body = (f"{path}/revert", {"version": 1}) if method == "POST" else (path, None)
-    _, fields = told(cast.alice.request(method, path, json=body, headers=OLD))
+    _, fields = told(cast.alice.request(method, f"{path}{end}", json=body, headers=OLD))
     assert fields["company"] == {"theirs": "Navy", "base": None}
     assert fields.keys() == {"company", "email", "emails", "nickname", "starred"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from contactapp import clock
 from contactapp.database import Sql, lane, write_transaction
-from contactapp.idempotency import _fingerprint
+from contactapp.idempotency import _PURGE, _fingerprint
 from contactapp.worker import HANDLERS
 from tests.support.cast import PASSWORD, Cast, refused
 from tests.support.stored import book_state
@@ -193,6 +193,13 @@ def test_after_a_day_the_key_is_free(alice, key, monkeypatch):
     answer = alice.post("/contacts", json={"first_name": "Grace"}, headers=key)
     assert (answer.status_code, REPLAYED in answer.headers) == (201, False)
     assert records(alice) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_job_does_not_read_all_answers_to_find_old_ones(app):
+    with app.app_context():
+        plan = lane().all(Sql(f"EXPLAIN QUERY PLAN {_PURGE.qmark}"), (1, 2))
+    assert not [step for *_, step in plan if step.startswith("SCAN")]
 
 
 def test_the_job_deletes_what_is_a_day_old(alice, key, monkeypatch):

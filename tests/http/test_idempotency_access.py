@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from contactapp.books import service as books
-from contactapp.database import Sql, lane
+from contactapp.database import Sql, lane, write_transaction
 from tests.support.cast import refused
 from tests.support.stored import book_state, set_user
 
@@ -99,18 +99,20 @@ def test_a_stranger_with_the_key_and_the_path_finds_nothing(cast, send, key):
 
 
 # PR-3
-def test_neither_key_nor_request_nor_answer_lies_there_readable(cast, send):
+def test_neither_key_nor_request_nor_answer_lies_there_readable(cast, send, key):
     assert send().status_code == 201
     with cast.app.app_context():
         [row] = lane().all(_ROWS, (cast.carol.id,))
     assert not any(b"marker" in column for column in row)
     assert [len(column) for column in row[:2]] == [32, 32]
+    cast.bob.post("/contacts", json=MARKED, headers=key)
+    with cast.app.app_context():
+        [other] = lane().all(_ROWS, (cast.bob.id,))
+    assert other[0] != row[0]  # nor does it say that two people's keys are the same
 
 
 # PR-3
 def test_an_answer_put_into_another_row_does_not_open(cast, alice, key):
-    from contactapp.database import write_transaction
-
     other = {"Idempotency-Key": "other"}
     alice.post("/contacts", json=MARKED, headers=key)
     alice.post("/contacts", json=MARKED, headers=other)

@@ -4,11 +4,12 @@ import os
 import signal
 import threading
 import uuid
+from collections import Counter
 from importlib import import_module
 
 import pytest
 
-from contactapp import create_app
+from contactapp import create_app, idempotency
 from contactapp.config import load
 from contactapp.database import Sql, database, lane
 from contactapp.held import Held
@@ -112,6 +113,28 @@ def test_who_has_waited_too_long_is_told_409(alice, slow, monkeypatch):
     monkeypatch.undo()
     assert alice.post("/contacts", json=ADA, headers=key).headers[REPLAYED] == "true"
     assert book_state(alice).live == 1
+
+
+# CC-5
+def test_so_is_who_waited_for_another_process(alice, slow, monkeypatch, engine):
+    """On SQLite nobody can know what that one is at."""
+    there, go = slow
+    key = {"Idempotency-Key": "k"}
+    first = in_thread(alice, key, [])
+    assert there.wait(PATIENCE)
+    impatient(alice.app, monkeypatch)
+    monkeypatch.setattr(idempotency, "_working", Counter())
+    answer = alice.post("/contacts", json=ADA, headers=key)
+    with alice.app.app_context():
+        lane().close()
+    if engine == "sqlite":
+        refused(answer, 503, "unavailable")
+    else:
+        refused(answer, 409, "idempotency_in_progress")
+    assert answer.headers["Retry-After"] == "2"
+    monkeypatch.undo()
+    go.set()
+    first.join(PATIENCE)
 
 
 def test_where_the_first_is_undone_the_second_does_it(alice, monkeypatch):

@@ -150,6 +150,8 @@ def test_every_failure_is_a_problem_and_every_success_has_a_shape(document, oper
             if status.startswith("2"):
                 kind = KINDS.get(key[1].rpartition("/")[2], "application/json")
                 assert list(content) == ([] if status == "204" else [kind]), key
+            elif status == "308":  # of what is elsewhere now
+                assert list(answer["headers"]) == ["Location"], key
             else:
                 assert list(content) == ["application/problem+json"], (key, status)
 
@@ -190,3 +192,36 @@ def test_every_engine_has_the_same_document(new_app, monkeypatch):
         documents.add(new_app(engine).extensions["contactapp.openapi"])
     assert len(documents) == 1
     assert orjson.loads(documents.pop())
+
+
+def test_what_the_schemas_say_is_in_it(document):
+    schemas = document["components"]["schemas"]
+    assert schemas["ContactPatch"]["description"].startswith("A JSON merge patch (RFC 7396)")
+    assert "matched_in" in schemas["FoundContact"]["description"]
+    unknown = {
+        word
+        for word in re.findall(r"[Ss]ee the schema `?(\w+)", json.dumps(document))
+        if word not in schemas
+    }
+    assert not unknown
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("/api/v1/contacts/bulk", "ContactOperation"),
+        ("/api/v1/notes/bulk", "NoteOperation"),
+    ],
+)
+def test_the_operations_of_a_bulk_call_are_described(document, operations, path, schema):
+    content = operations["post", path]["requestBody"]["content"]["application/json"]
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    items = document["components"]["schemas"][name]["properties"]["operations"]["items"]
+    assert items == {"$ref": f"#/components/schemas/{schema}"}
+    assert set(document["components"]["schemas"][schema]["properties"]) >= {"op", "id", "version"}
+
+
+@pytest.mark.parametrize("parameter", ["sort", "fields", "has"])
+def test_what_a_comma_list_takes_is_said(operations, parameter):
+    found = {p["name"]: p for p in operations["get", "/api/v1/contacts"]["parameters"]}
+    assert "`last_name`" in found[parameter]["description"]

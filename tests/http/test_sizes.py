@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.support.cast import PASSWORD
+from tests.support.engines import on_one_engine
 
 MIB = 2**20
 JSON = {"Content-Type": "application/json"}
@@ -100,6 +101,7 @@ def workers(server):
 
 
 # IV-4
+@on_one_engine
 @pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_refused_at_once_and_costs_no_memory(live_server, token, name):

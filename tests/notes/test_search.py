@@ -5,6 +5,7 @@ import pytest
 from contactapp.books.service import note_views
 from tests.support.books import at
 from tests.support.cast import Person
+from tests.support.engines import on_one_engine
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def total(person, query):
     return answer.json["total"]
 
 
+@on_one_engine
 @pytest.mark.parametrize(
     ("query", "count"),
     [

@@ -7,6 +7,7 @@ import pytest
 
 from contactapp.notes.note import MAX_BODY, normal
 from tests.support.cast import refused
+from tests.support.engines import on_one_engine
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_it_is_kept_as_people_mean_it(owner, contact, sent, kept):
 
 
 # IV-1, IV-4
+@on_one_engine
 @pytest.mark.parametrize(
     "sent",
     [
@@ -72,6 +74,7 @@ def test_hostile_marks_do_not_take_long_to_put_in_order():
     assert time.process_time() - started < 2
 
 
+@on_one_engine
 @pytest.mark.parametrize("sent", ["1", 1.5, True, "a", 0, -1, 2**53, None, [1]])
 def test_what_is_no_id_of_a_contact_is_422(owner, sent):
     answer = owner.post("/notes", json={"body": "x", "contact_id": sent})

@@ -122,6 +122,16 @@ def test_what_was_changed_since_is_not_undone(cast, three, act):
     assert book_state(alice) == before
 
 
+def test_what_was_changed_twice_by_one_call_is_as_before_it(alice):
+    made = alice.contact(nickname="zero")
+    updates = [
+        {"op": "update", "id": made["id"], "contact": {"nickname": name}} for name in ("one", "two")
+    ]
+    told = bulk(alice, *updates).json
+    assert undone(alice, told["operation_id"])["count"] == 1
+    assert [item["nickname"] for item in live(alice)] == ["zero"]
+
+
 def test_several_are_undone_one_after_another_the_newest_first(alice):
     made = alice.contact(nickname="zero")
 
@@ -297,3 +307,38 @@ def test_an_undo_that_fails_on_its_last_line_is_rolled_back_whole(alice, three, 
     refused(answer, 500, "internal_error")
     monkeypatch.undo()
     assert get(alice, told["operation_id"])["can_undo"]
+
+
+def test_what_was_changed_a_thousand_times_since_is_read_once(alice):
+    contact = alice.contact(nickname="one")
+
+    def rename(word):
+        change = {"op": "update", "id": contact["id"]}
+        return bulk(alice, *({**change, "contact": {"title": f"{word} {n}"}} for n in range(20)))
+
+    first, second = (rename(word).json for word in ("a", "b"))
+    with alice.app.app_context():
+        rows = undoing.edited_since(book_at(alice.book_id), first["operation_id"])
+    assert [tuple(row[:3]) for row in rows] == [("contact", contact["id"], 41)]
+    refused(undo(alice, first["operation_id"]), 409, "edited_since")
+    undone(alice, second["operation_id"])
+    undone(alice, first["operation_id"])
+    assert alice.get(f"/contacts/{contact['id']}").json["title"] is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_no_statement_walks_through_the_whole_stream(app):
+    given = {
+        undoing._SINCE: 7,
+        undoing._NEWEST: 3,
+        undoing._MERGED: 4,
+        operations._LISTED: 5,
+        operations._ONE: 3,
+    }
+    with app.app_context():
+        for sql, count in given.items():
+            plan = lane().all(Sql(f"EXPLAIN QUERY PLAN {sql.qmark}"), (1,) * count)
+            steps = [row[3] for row in plan]
+            assert any("ix_change_" in step for step in steps)
+            whole = ("(stream_id=?)", "(stream_id=? AND seq>?)")
+            assert not [step for step in steps if step.endswith(whole)]

@@ -114,7 +114,7 @@ def test_it_shows_the_operations(browser):
     browser.assert_quiet()
 
 
-def test_signing_in_on_the_page_survives_a_reload(browser, account):
+def test_a_sign_in_survives_a_reload_by_the_token_and_not_the_password(browser, account):
     browser.open("/docs")
     browser.authorize(
         {"#oauth_username": account["username"], "#oauth_password": account["password"]}
@@ -124,20 +124,13 @@ def test_signing_in_on_the_page_survives_a_reload(browser, account):
     browser.driver.refresh()  # the address names the operation, so it unfolds by itself
     assert browser.execute_users_me() == "200"
     browser.assert_quiet()
-
-
-def test_the_browser_keeps_the_token_but_not_the_password(browser, account):
-    browser.open("/docs")
-    browser.authorize(
-        {"#oauth_username": account["username"], "#oauth_password": account["password"]}
-    )
     kept = browser.driver.execute_script("return JSON.stringify({...localStorage})")
     assert "access_token" in kept
     assert account["password"] not in kept
 
 
 @pytest.mark.parametrize("before", ["", " bearer  Bearer "])
-def test_a_pasted_token_survives_a_reload(browser, live_server, account, before):
+def test_a_token_can_be_pasted(browser, live_server, account, before):
     answer = requests.post(
         f"{live_server.url}/api/v1/auth/token",
         json={"email": account["email"], "password": account["password"]},
@@ -148,8 +141,9 @@ def test_a_pasted_token_survives_a_reload(browser, live_server, account, before)
     browser.authorize({"#auth-bearer-value": token}, by=browser.paste)
     browser.click(f"{ME} .opblock-summary-control")
     assert browser.execute_users_me() == "200"
-    browser.driver.refresh()  # the address names the operation, so it unfolds by itself
-    assert browser.execute_users_me() == "200"
+    if not before:  # a page takes seconds of a processor, and what is kept is the same
+        browser.driver.refresh()
+        assert browser.execute_users_me() == "200"
     browser.assert_quiet()
 
 

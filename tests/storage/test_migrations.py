@@ -20,7 +20,7 @@ from tests.conftest import FAST
 from tests.support.cast import Person
 from tests.support.command import finish, let_go, poised, project, start
 
-NEWEST = "0015"
+NEWEST = "0016"
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -115,13 +115,14 @@ def test_the_names_of_the_files_say_their_revisions():
 
 
 def test_what_few_need_is_not_imported_by_all(tmp_path):
-    """Alembic migrates, Pillow draws, psycopg speaks to PostgreSQL."""
+    """Alembic migrates, Pillow draws, psycopg speaks to PostgreSQL, phonenumbers reads numbers."""
     program = """
 import sys
 from contactapp import cli, create_app
 from contactapp.config import load
-create_app(load({"INSTANCE_PATH": sys.argv[1]}, environ={}))
-print([name for name in sys.modules if name.partition(".")[0] in {"alembic", "PIL", "psycopg"}])
+create_app(load({"INSTANCE_PATH": sys.argv[1], "PHONE_REGION": "DE"}, environ={}))
+few = {"alembic", "PIL", "psycopg", "phonenumbers"}
+print([name for name in sys.modules if name.partition(".")[0] in few])
 """
     command = [sys.executable, "-c", program, str(tmp_path / "instance")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

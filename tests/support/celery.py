@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 
-from tests.support.command import ROOT
+from tests.support.zygote import Process
 
 PROBE = "tests.support.celery_probe"
 
@@ -19,18 +18,12 @@ class Celery:
         self.folder, self.path = folder, folder / "celery.log"
         clean = {name: value for name, value in os.environ.items() if "CONTACTAPP" not in name}
         ours = {f"CONTACTAPP_{name}": value for name, value in settings.items()}
-        command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, *arguments]
+        command = [sys.executable, "-m", "celery", "-A", app, *arguments]
         if arguments[0] == "worker":  # looking for other workers takes a second
             command += ["--without-mingle", "--without-gossip"]
         with self.path.open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env={**clean, "PYTHONPATH": str(ROOT), **ours},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            self.process = Process(
+                command, cwd=folder, env={**clean, **ours}, stdout=log, stderr=log, session=True
             )
 
     @property

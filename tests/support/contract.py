@@ -66,7 +66,8 @@ def _validator_of(raw, schema):
     return Draft202012Validator({**orjson.loads(schema), "components": document["components"]})
 
 
-_ANY = {"{key}": r"[\s\S]+"}  # a key may hold what else divides paths
+# A key, or a label's name, may hold what else divides paths.
+_ANY = {"{key}": r"[\s\S]+", "{name}": r"[\s\S]+"}
 
 
 def _operation(raw, method, path):
