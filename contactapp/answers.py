@@ -15,11 +15,12 @@ from flask import Request, Response, request
 
 from .config import settings
 from .errors import PreconditionFailed
+from .keyring import keyring
 
 JSON = "application/json"
 # If-None-Match compares weakly (RFC 9110 §13.1.2): a proxy that compresses makes our tags weak.
 _WEAK = re.compile(r"\s+|W/(?=\")")
-_VERSION_TAG = re.compile(r'"v([1-9][0-9]{0,15})-[0-9a-f]+"')
+_VERSION_TAG = re.compile(r'"v([1-9][0-9]{0,15})-([0-9a-f]+)"')
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -86,10 +87,11 @@ def in_path(key: str) -> str:
 
 
 def version_tag(version: int, body: bytes = b"") -> str:
-    """The strong ETag of an object: its version and what renders it. Where the body also shows what
-    has no version, such as a count, it must be given."""
+    """The strong ETag of an object: its version and what renders it; after a restore, by which
+    versions are given again, also which one that was. Where the body also shows what has no
+    version, such as a count, it must be given."""
     digest = hashlib.blake2b(body, digest_size=4).hexdigest() if body else ""
-    return f'"v{version}-{_renderer(settings().base_url)}{digest}"'
+    return f'"v{version}-{keyring().epoch()}{_renderer(settings().base_url)}{digest}"'
 
 
 def list_tag(*parts: bytes) -> str:
@@ -161,7 +163,14 @@ def _accepted_versions() -> tuple[int, ...] | None:
 
 def _versions(header: str) -> tuple[int, ...]:
     tags = (_VERSION_TAG.fullmatch(tag.strip()) for tag in header.split(","))
-    return tuple(int(tag[1]) for tag in tags if tag)
+    return tuple(int(tag[1]) for tag in tags if tag and _is_of_this_epoch(tag[2]))
+
+
+def _is_of_this_epoch(rest: str) -> bool:
+    """Not so for a tag from before a restore, whose version may be another one's now. Who puts a
+    tag together by hand, as `"v7-0"`, has read the version since."""
+    epoch = keyring().epoch()
+    return len(rest) < len(epoch) or rest.startswith(epoch)
 
 
 @lru_cache(maxsize=1)

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import click
 
-from . import create_app, logs, metrics, ready_app, startup
+from . import create_app, instance_lock, logs, metrics, ready_app, startup
 from . import mail as letters
 from .account_commands import books, users
 from .audit_commands import audit
+from .backup_commands import backup
 from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
 from .jobs import service as jobs_service
+from .key_commands import keys
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
 from .worker import job_worker
@@ -55,6 +57,8 @@ def db_upgrade() -> None:
 cli.add_command(users)
 cli.add_command(books)
 cli.add_command(audit)
+cli.add_command(backup)
+cli.add_command(keys)
 
 
 @cli.command()
@@ -64,8 +68,12 @@ def worker(threads: int | None, parent: int | None) -> None:
     """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
+    settings = load()
+    try:
+        instance_lock.share(settings.instance_path, instance_lock.SERVING)
+    except instance_lock.Held:
+        raise StartError(["a backup is being restored: wait for its end"]) from None
     app = ready_app()
-    settings: Settings = app.extensions["contactapp.settings"]
     if parent:
         metrics.share(metrics.folder_of(settings.instance_path), "jobs")
     if settings.is_production:

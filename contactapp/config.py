@@ -95,6 +95,8 @@ class Settings:
     change_retention_days: int
     trash_days: int
     trash_limit: int
+    backup_hours: int
+    backup_keep: int
     compat: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int

@@ -85,6 +85,11 @@ def master_id(name: str) -> int:
     return int.from_bytes(raw.ljust(4, b"\0"), "big")
 
 
+def master_name(raw: bytes) -> str:
+    """The name of a master key from the four bytes that stand for it in a blob."""
+    return raw.rstrip(b"\0").decode("ascii", "replace")
+
+
 def key_id_of(blob: bytes) -> int:
     """The id of the key that a blob names in its header (not yet authenticated)."""
     if len(blob) < _MINIMUM_BYTES or blob[0] != VERSION:

@@ -118,7 +118,9 @@ def engine_options(url: URL, busy_timeout_seconds: int) -> dict[str, Any]:
         "pool_pre_ping": True,
         "connect_args": {
             "connect_timeout": 5,
-            "options": f"-c timezone=UTC -c lock_timeout={milliseconds} "
+            # Those of the URL, such as a search_path, are not forgotten.
+            "options": f"{url.query.get('options', '')} -c timezone=UTC "
+            f"-c lock_timeout={milliseconds} "
             "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000",
         },
     }

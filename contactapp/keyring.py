@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from flask import current_app
@@ -25,7 +25,8 @@ from .database import lane as current_lane
 if TYPE_CHECKING:
     from .config import NamedSecret
 
-PURPOSES = ("canary", "index", "cursor", "mail", "chain", "media", "feed", "factor")
+PURPOSES = ("canary", "index", "cursor", "mail", "chain", "media", "feed", "factor", "backup")
+RESTORED = "restored"  # the purpose of a key that seals nothing (see `epoch`)
 _CACHED = 20_000
 _BY_ID = Sql("SELECT id, uid, wrapped FROM key WHERE id = ?")
 _BY_PURPOSE = Sql("SELECT id, uid, wrapped FROM key WHERE purpose = ?")
@@ -61,13 +62,13 @@ class Keyring:
     """Opens keys with the master keys and keeps them, the least recently used go first."""
 
     def __init__(self, masters: Iterable[NamedSecret], lane: Lane) -> None:
-        ciphers = [crypto.master_cipher(master.id, master.value) for master in masters]
-        self._newest = ciphers[0]
-        self._masters = {cipher.key_id: cipher for cipher in ciphers}
+        self._masters = ciphers_of(masters)
+        self._newest = next(iter(self._masters.values()))
         self._lane = lane
         self._lock = threading.Lock()
         self._ciphers: OrderedDict[int, Cipher] = OrderedDict()
         self._purposes: dict[str, bytes] = {}
+        self._epoch: str | None = None
 
     def cipher(self, key_id: int) -> Cipher:
         """The cipher of a book's, a user's or a purpose's key. Raises Erased."""
@@ -93,6 +94,17 @@ class Keyring:
             key = self._purposes[name] = self._unwrap(*row)
         return key
 
+    def epoch(self) -> str:
+        """Eight hexadecimal digits that are others after every restore of a backup; empty before
+        the first. Numbers that count up are given again then, and mean something else: whatever
+        leaves the program with one has to carry this too.
+
+        Asked for once: nothing is restored while this process runs."""
+        if self._epoch is None:
+            row = self._lane.one(_BY_PURPOSE, (RESTORED,))
+            self._epoch = row[1][:8] if row else ""
+        return self._epoch
+
     def keep(self, key_id: int, key: bytes) -> Cipher:
         """Remember an opened key."""
         cipher = Cipher(key_id, key)
@@ -107,19 +119,34 @@ class Keyring:
         return self._newest.seal(key, "key", "wrapped", uid)
 
     def _unwrap(self, _key_id: int, uid: str, wrapped: bytes) -> bytes:
-        master = self._masters.get(crypto.key_id_of(wrapped))
-        if master is None:
-            raise WrongMasterKey(_WRONG)
-        try:
-            return master.open(wrapped, "key", "wrapped", uid)
-        except SealError:
-            raise WrongMasterKey(_WRONG) from None
+        return self.unwrap(uid, wrapped)
+
+    def unwrap(self, uid: str, wrapped: bytes) -> bytes:
+        """The key of a row. Raises WrongMasterKey."""
+        return unwrapped(self._masters, uid, wrapped)
 
 
 _WRONG = (
     "CONTACTAPP_MASTER_KEYS does not open this database: give it the keys the database was made "
     "with (in development they are in instance/secrets.env)"
 )
+
+
+def ciphers_of(masters: Iterable[NamedSecret]) -> dict[int, Cipher]:
+    """Master keys by the number that stands for them, in their order: the newest first."""
+    ciphers = (crypto.master_cipher(master.id, master.value) for master in masters)
+    return {cipher.key_id: cipher for cipher in ciphers}
+
+
+def unwrapped(masters: Mapping[int, Cipher], uid: str, wrapped: bytes) -> bytes:
+    """The key of a row. Raises WrongMasterKey."""
+    master = masters.get(crypto.key_id_of(wrapped))
+    if master is None:
+        raise WrongMasterKey(_WRONG)
+    try:
+        return master.open(wrapped, "key", "wrapped", uid)
+    except SealError:
+        raise WrongMasterKey(_WRONG) from None
 
 
 def keyring() -> Keyring:

@@ -53,6 +53,7 @@ FAMILIES = {
     "views": Family("gauge", "Opened books in memory", ("entity",)),
     "view_bytes": Family("gauge", "About what they take", ("entity",)),
     "jobs_total": Family("counter", "Attempts at jobs by what became of them", ("kind", "end")),
+    "backup_failures_total": Family("counter", "Scheduled backups that could not be made"),
     "process_id": Family("gauge", "The processes that count", ("process",)),
     "resident_bytes": Family("gauge", "Memory of a process", ("process",)),
     # The scrape itself finds these out (see `probes`).
@@ -61,12 +62,14 @@ FAMILIES = {
     "jobs_pending": Family("gauge", "Jobs to be done, now or later"),
     "jobs_dead": Family("gauge", "Jobs given up"),
     "worker_silence_seconds": Family("gauge", "Since a job worker was heard of"),
+    "backup_age_seconds": Family("gauge", "Since the newest backup of this server was made"),
     "wal_bytes": Family("gauge", "Size of SQLite's write-ahead log"),
 }
 # fmt: on
 # There from the start: an alarm cannot tell what is missing from what is well.
 _ALWAYS = [
     ("limit_store_failures_total",),
+    ("backup_failures_total",),
     *[("view_reads_total", e, how) for e in ENTITIES for how in ("hit", "follow", "load", "row")],
     *[(name, e) for e in ENTITIES for name in ("views", "view_bytes")],
 ]
@@ -190,6 +193,11 @@ def keep_views(entity: str, views: int, size: int) -> None:
 def count_job(kind: str, end: str) -> None:
     """One attempt at a job was `done`, has `failed`, or was the last (`dead`)."""
     _counts.add("jobs_total", kind, end)
+
+
+def count_backup_failed() -> None:
+    """A scheduled backup could not be made."""
+    _counts.add("backup_failures_total")
 
 
 def exposition(found_now: Iterable[tuple[str, float]]) -> bytes:

@@ -11,6 +11,8 @@ from flask import Blueprint, Request, Response, current_app, request
 from . import metrics
 from .answers import answer_object
 from .auth import attempts, guard
+from .backup import shelf
+from .backup.scheduled import BACKUP
 from .config import is_loopback, settings
 from .database import Sql, database, lane
 from .engine import DatabaseFailure, warn_of_old_sqlite
@@ -76,11 +78,22 @@ def _late_work() -> Iterator[str]:
     backlog = jobs_service.backlog()
     if backlog.lag > _LATE:
         yield f"the oldest job that is due has waited for {backlog.lag / 60:.0f} minutes"
+    if settings().backup_hours:
+        yield from _late_backup()
     if backlog.dead:
         yield (
             f"jobs were given up ({backlog.dead}): see `contactapp jobs list --status dead`, "
             "then `contactapp jobs replay`"
         )
+
+
+def _late_backup() -> Iterator[str]:
+    given = settings()
+    if jobs_service.is_failing(BACKUP):
+        yield "the last scheduled backup failed: the job worker's log says why"
+    age = shelf.age_seconds(given.instance_path)
+    if age is not None and age > 2 * 3600 * given.backup_hours:
+        yield f"the newest backup is {age / 3600:.0f} hours old"
 
 
 @probes.route("/metrics")
@@ -122,6 +135,9 @@ def _found_now() -> Iterator[tuple[str, float]]:
     yield "jobs_pending", backlog.pending
     yield "jobs_dead", backlog.dead
     yield "worker_silence_seconds", backlog.silence
+    age = shelf.age_seconds(settings().instance_path)
+    if age is not None:
+        yield "backup_age_seconds", age
     if database().is_sqlite:
         wal = Path(f"{database().engine.url.database}-wal")
         yield "wal_bytes", wal.stat().st_size if wal.exists() else 0

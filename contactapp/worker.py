@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from . import idempotency, ready_app
+from . import idempotency, instance_lock, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
 from .auth import attempts, erasure, links, mails, places, recovery
-from .config import ConfigError, load
+from .backup import scheduled
+from .config import ConfigError, Settings, load
 from .contacts import photo_rows
 from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
+from .instance_lock import SERVING
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
 from .jobs.worker import Handler, JobWorker
@@ -68,6 +70,7 @@ HANDLERS: dict[str, Handler] = {
     "audit.chain": _chain,
     "audit.checkpoint": checkpoints.make,
     "account.erase": erasure.erase,
+    scheduled.BACKUP: scheduled.make,
     "note.process": processing.process,
     "avatars.sweep": _sweep,
     "data.purge": purging.purge,
@@ -93,7 +96,13 @@ PERIODS = {
 
 def job_worker(app: Flask) -> JobWorker:
     """A worker for all of it."""
-    return JobWorker(app, HANDLERS, PERIODS, LAST_WORDS)
+    return JobWorker(app, HANDLERS, periods(app.extensions["contactapp.settings"]), LAST_WORDS)
+
+
+def periods(settings: Settings) -> dict[str, int]:
+    """What is due again and again, by these settings."""
+    hours = settings.backup_hours
+    return {**PERIODS, scheduled.BACKUP: hours * HOUR} if hours else PERIODS
 
 
 def __getattr__(name: str) -> Celery:
@@ -113,12 +122,15 @@ def _new_celery() -> Celery:
         sys.exit(f"contactapp: {error}")
     from .jobs.celery_worker import CeleryWorker
 
-    return CeleryWorker(settings, _ready_app, HANDLERS, PERIODS, LAST_WORDS).celery
+    return CeleryWorker(settings, _ready_app, HANDLERS, periods(settings), LAST_WORDS).celery
 
 
 def _ready_app() -> Flask:
     """An application that is fit for it. Celery goes on after any other exception."""
     try:
+        instance_lock.share(load().instance_path, SERVING)
         return ready_app()
+    except instance_lock.Held:
+        sys.exit("contactapp: a backup is being restored: wait for its end")
     except (StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:
         sys.exit(f"contactapp: {error}")

@@ -9,6 +9,7 @@ that nobody waits for it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from .. import clock, idempotency
 from ..actor import Actor
@@ -21,7 +22,7 @@ from ..feeds import service as feeds
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
-from . import api_tokens, links, places, second_factor
+from . import api_tokens, erased, links, places, second_factor
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -29,7 +30,9 @@ from .sessions import end_all
 _BATCH = 500  # rows of a transaction
 
 _BOOKS = Sql("SELECT id, stream_id, key_id FROM book WHERE owner_id = ?")
-_USER = Sql("SELECT stream_id, key_id FROM users WHERE id = ? AND password_hash = ''")
+_USER = Sql("SELECT stream_id, key_id, uid FROM users WHERE id = ? AND password_hash = ''")
+_OF_UID = Sql("SELECT id, key_id FROM users WHERE uid = ? AND password_hash <> ''")
+_UID = Sql("SELECT uid FROM users WHERE id = ?")
 _SHUT = Sql(
     "UPDATE users SET email_index = ?, username_index = NULL, sealed = ?, password_hash = '', "
     "active = ?, role = 'user', avatar = NULL, version = version + 1, updated_at = ? WHERE id = ?"
@@ -69,7 +72,11 @@ def delete_account(actor: Actor, password: str) -> None:
     """Erase the actor's account and everything that is theirs; what others own stays as it is.
     Raises Forbidden (`wrong_password`) and Conflict (`last_admin`)."""
     owner = proven(actor, password)
-    for path in picture_files(_shut(actor, owner.password_hash)):
+    [uid] = lane().one(_UID, (owner.user_id,))
+    pictures = picture_files(_shut(actor, owner.password_hash))
+    with suppress(OSError):  # a full disk: the job does it again
+        erased.note(uid)
+    for path in pictures:
         path.unlink(missing_ok=True)
 
 
@@ -82,24 +89,40 @@ def _shut(actor: Actor, checked: str) -> str | None:
         raise Conflict(detail="The password was changed meanwhile.")
     if admins == [owner.user_id]:
         raise Conflict("last_admin")
-    audit.record("deleted", owner.user_id, owner.key_id, actor.request_id)
-    audit.empty(owner.user_id)
-    end_all(owner.user_id)
-    links.end(owner.user_id)
-    places.forget(owner.user_id)
-    api_tokens.forget(owner.user_id)
-    second_factor.forget(owner.user_id)
-    feeds.forget(owner.user_id)
-    idempotency.forget(owner.user_id)
-    for book_id, _, key_id in lane().all(_BOOKS, (owner.user_id,)):
-        lane().run(_TAKE_BACK, (book_id,))
-        lane().run(_DESTROY_KEY, (b"", key_id))
     picture = picture_token(owner.user_id)
-    lane().run(_SHUT, (os.urandom(32), b"", False, clock.now_ms(), owner.user_id))
-    lane().run(_DESTROY_KEY, (b"", owner.key_id))
-    enqueue("database.tidy")
-    enqueue("account.erase", owner.user_id)
+    _empty(owner.user_id, owner.key_id, actor.request_id)
     return picture
+
+
+@write_transaction
+def shut_again(uid: str) -> bool:
+    """Shut an account that a backup brought back after it was erased; whether there was one. The
+    job removes its rows, as ever."""
+    row = lane().one(_OF_UID, (uid,))
+    if row is None:
+        return False
+    _empty(row[0], row[1], "restore")
+    return True
+
+
+def _empty(user_id: int, key_id: int, request_id: str) -> None:
+    """Shut an account and destroy its keys, in the running transaction."""
+    audit.record("deleted", user_id, key_id, request_id)
+    audit.empty(user_id)
+    end_all(user_id)
+    links.end(user_id)
+    places.forget(user_id)
+    api_tokens.forget(user_id)
+    second_factor.forget(user_id)
+    feeds.forget(user_id)
+    idempotency.forget(user_id)
+    for book_id, _, book_key_id in lane().all(_BOOKS, (user_id,)):
+        lane().run(_TAKE_BACK, (book_id,))
+        lane().run(_DESTROY_KEY, (b"", book_key_id))
+    lane().run(_SHUT, (os.urandom(32), b"", False, clock.now_ms(), user_id))
+    lane().run(_DESTROY_KEY, (b"", key_id))
+    enqueue("database.tidy")
+    enqueue("account.erase", user_id)
 
 
 def erase(job: Job) -> Effect | None:
@@ -108,6 +131,7 @@ def erase(job: Job) -> Effect | None:
     user = lane().one(_USER, (user_id,))
     if user is None:
         return None
+    erased.note(user[2])
     books = lane().all(_BOOKS, (user_id,))
     streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:

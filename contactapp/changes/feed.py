@@ -25,7 +25,8 @@ from ..actor import Actor, Book
 from ..bounded import Bounded, Busy
 from ..config import Settings
 from ..database import Sql, lane
-from ..errors import NotFound
+from ..errors import Gone, NotFound
+from ..keyring import keyring
 from ..paging import CursorSeal
 from .part import AT, Part, Position, items, read
 
@@ -96,8 +97,11 @@ def changes_since(
 
 
 def _told(values: list[Any]) -> Told:
-    """What is in a cursor. One from before there were data has no position in them."""
-    return Told(*(_position(*pair) for pair in (values[:2], values[2:]) if pair))
+    """What is in a cursor. One from before there were data has no position in them. Raises Gone for
+    one from before a restore: its reader may have seen what came after the backup."""
+    if "".join(values[4:]) != keyring().epoch():
+        raise Gone()
+    return Told(*(_position(*pair) for pair in (values[:2], values[2:4]) if pair))
 
 
 def _position(seq: int | None, head: str | None) -> Position | None:
@@ -105,7 +109,8 @@ def _position(seq: int | None, head: str | None) -> Position | None:
 
 
 def _values(told: Told) -> list[Any]:
-    return [v for position in told for v in _pair(position)]
+    epoch = keyring().epoch()
+    return [v for position in told for v in _pair(position)] + [epoch] * bool(epoch)
 
 
 def _pair(position: Position | None) -> tuple[int | None, str | None]:

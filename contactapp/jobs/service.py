@@ -79,6 +79,7 @@ _BACKLOG = Sql(
     "(SELECT count(*) FROM job WHERE status = 'dead'), "
     "(SELECT max(seen_at) FROM worker WHERE seen_at <= ?)"
 )
+_FAILING = Sql("SELECT error FROM job WHERE kind = ? AND period IS NOT NULL")
 _LAST_SEEN = Sql("SELECT max(seen_at) FROM worker WHERE seen_at <= ?")
 
 
@@ -270,6 +271,12 @@ def backlog() -> Backlog:
     lag = 0 if oldest is None else max(0, now - oldest) / 1000
     silence = math.inf if seen_at is None else max(0, now - seen_at) / 1000
     return Backlog(lag, pending, dead, silence)
+
+
+def is_failing(kind: str) -> bool:
+    """Whether a periodic job failed when it was tried last."""
+    row = lane().one(_FAILING, (kind,))
+    return row is not None and row[0] is not None
 
 
 def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:

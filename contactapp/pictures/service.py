@@ -24,6 +24,7 @@ from flask import Flask, current_app
 from ..bounded import Bounded
 from ..config import Settings, settings
 from ..errors import InsufficientStorage, InvalidFields
+from ..instance_lock import PICTURES, unless_held
 from ..keyring import keyring
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -92,12 +93,18 @@ class Album(NamedTuple):
         return [path for path in paths if path.exists()]
 
     def remove(self, token: str | None) -> None:
-        """Remove a picture's files, where they are."""
-        for path in self.files(token):
-            path.unlink(missing_ok=True)
+        """Remove a picture's files, where they are. While a backup is made, whose rows may name
+        them still, that is left to the next sweep."""
+        with unless_held(settings().instance_path, PICTURES) as may:
+            for path in self.files(token) if may else ():
+                path.unlink(missing_ok=True)
 
     def sweep(self, named: Callable[[], Iterable[str]]) -> int:
         """Remove files whose tokens are not named and that nobody is about to name; how many."""
+        with unless_held(settings().instance_path, PICTURES) as may:
+            return self._sweep(named) if may else 0
+
+    def _sweep(self, named: Callable[[], Iterable[str]]) -> int:
         before, swept = time.time() - ORPHAN_SECONDS, 0
         old = [path for path in self._folder().iterdir() if _modified(path) <= before]
         # Read after the files were listed, and once: a query for each file would take hours.

@@ -1,0 +1,93 @@
+"""What does not come back with a backup: whoever was let in, and whoever was erased since."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .. import clock
+from ..auth import admin, erasure
+from ..database import Sql, database, lane, write_transaction
+from ..keyring import RESTORED, create_key
+
+# A session's token names it by its number. One that was opened after the backup must not be taken
+# for another of the same person that gets the same number.
+_SESSIONS_SKIPPED = 2**32
+
+_END_SESSIONS = Sql("UPDATE session SET ended_at = ? WHERE ended_at IS NULL")
+_END_LINKS = Sql("UPDATE link SET ended_at = ? WHERE ended_at IS NULL")
+_DROP_TOKENS = Sql("DELETE FROM api_token")
+_DROP_FEEDS = Sql("DELETE FROM feed")
+# Written to, or asked for by, people who have their letters long since; and what was asked for with
+# a link that is no longer good.
+_DROP_MAILS = Sql(
+    "DELETE FROM job WHERE status = 'pending' AND period IS NULL "
+    "AND (kind LIKE 'mail.%' OR kind LIKE 'auth.%')"
+)
+_DROP_EPOCH = Sql("DELETE FROM key WHERE purpose = ?")
+_SKIP = Sql(
+    "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'session'",
+    postgresql="SELECT setval(pg_get_serial_sequence('session', 'id'), "
+    "nextval(pg_get_serial_sequence('session', 'id')) + ?)",
+)
+_NEW_SEQUENCE = Sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('session', ?)")
+_CAME_BACK = Sql(
+    "SELECT (SELECT count(*) FROM users WHERE password_hash <> ''), "
+    "(SELECT count(*) FROM contact WHERE deleted_at IS NULL), (SELECT count(*) FROM note), "
+    "(SELECT count(*) FROM data_entry), (SELECT count(*) FROM users WHERE NOT active "
+    "AND password_hash <> ''), (SELECT count(*) FROM book_member), "
+    "(SELECT count(*) FROM second_factor WHERE confirmed_at IS NOT NULL), "
+    "(SELECT count(*) FROM recovery_code WHERE used_at IS NULL)"
+)
+
+
+class Ended(NamedTuple):
+    """How many of each were ended."""
+
+    sessions: int
+    links: int
+    api_tokens: int
+    feeds: int
+    letters: int
+
+
+class CameBack(NamedTuple):
+    """What there is now, as it was when the backup was made."""
+
+    accounts: int
+    contacts: int
+    notes: int
+    data: int
+    deactivated: int
+    shares: int
+    second_factors: int
+    recovery_codes: int
+    admins: list[str]
+
+
+@write_transaction
+def end_all() -> Ended:
+    """End whatever lets somebody in, and begin a new epoch: numbers are given again from now on."""
+    now = clock.now_ms()
+    ended = Ended(
+        lane().run(_END_SESSIONS, (now,)),
+        lane().run(_END_LINKS, (now,)),
+        lane().run(_DROP_TOKENS, ()),
+        lane().run(_DROP_FEEDS, ()),
+        lane().run(_DROP_MAILS, ()),
+    )
+    lane().run(_DROP_EPOCH, (RESTORED,))
+    create_key(RESTORED)
+    if not lane().run(_SKIP, (_SESSIONS_SKIPPED,)) and database().is_sqlite:
+        lane().run(_NEW_SEQUENCE, (_SESSIONS_SKIPPED,))
+    return ended
+
+
+def erase_again(uids: set[str]) -> int:
+    """Shut the accounts that were erased since; how many came back with the backup."""
+    return sum(erasure.shut_again(uid) for uid in sorted(uids))
+
+
+def came_back() -> CameBack:
+    """What whoever restored should look at: it is as it was then."""
+    admins = [user["email"] for user in admin.every_user() if user["role"] == "admin"]
+    return CameBack(*(*lane().one(_CAME_BACK), admins))

@@ -1,0 +1,63 @@
+"""BR-1: a backup that is made while people write, carried to an empty machine."""
+
+import shutil
+
+import pytest
+
+from tests.support.backups import SECRETS, Place, read_manifest
+from tests.support.chaos import Crowd
+from tests.support.command import contactapp
+from tests.support.ledger import read_ledger
+from tests.support.pictures import PNG, picture
+from tests.support.traffic import Hand
+
+
+class Keen(Hand):
+    """Somebody who writes, also photos."""
+
+    deeds = {"add": 4, "change": 4, "trash": 1, "photo": 1}
+
+    def photo(self):
+        path = f"/{self.random.choice(self.mine)}/photo"
+        answer = self.http.put(self.url + path, data=picture(size=(64, 64)), headers=PNG)
+        assert answer.status_code in {200, 201, 503}, answer.text  # too many draw at once
+
+
+# BR-1
+@pytest.mark.parametrize("onto", ["sqlite", "postgresql"])
+def test_what_was_acknowledged_before_it_began_is_there(
+    engine, onto, new_server, new_database, new_app, tmp_path
+):
+    server = new_server(engine, WORKERS="2", THREADS="4", CONTACT_LIMIT="0", **SECRETS)
+    people = [server.person(f"person{n}") for n in range(2)]
+    hands = [Keen(people[n % 2], n) for n in range(4)]
+    archive = tmp_path / "x.backup"
+    with Crowd(hands) as crowd:
+        crowd.wait_for(80)
+        before = [dict(hand.acknowledged) for hand in hands]
+        settings = {**server.settings, **SECRETS}
+        code, out, err = contactapp(
+            tmp_path, settings, "backup", "create", "--output", str(archive)
+        )
+        assert code == 0, err
+        crowd.wait_for(20)
+    assert set().union(*(hand.statuses for hand in hands)) <= {200, 201, 204}
+    server.kill()
+    shutil.rmtree(server.instance)
+    place = Place(new_database(onto), tmp_path / "instance", CONTACT_LIMIT="0")
+    code, _, err = contactapp(tmp_path, place.given, "backup", "restore", str(archive))
+    assert code == 0, err
+    given = {name: value for name, value in place.given.items() if name != "DATABASE_URL"}
+    app = new_app(onto, database=place.url, **given)
+    manifest = read_manifest(place.settings, archive)
+    assert manifest["pictures"]["missing"] == 0
+    assert len(list((place.instance / "photos").iterdir())) == manifest["pictures"]["count"]
+    cards = {id_: card for book in read_ledger(app).values() for id_, card in book.items()}
+    for hand, known in zip(hands, before, strict=True):
+        for id_, nickname in known.items():
+            now = hand.acknowledged.get(id_)
+            if nickname is None:
+                assert id_ not in cards
+            elif now == nickname:  # nobody wrote to it since
+                assert cards[id_]["nickname"] == nickname
+    assert contactapp(tmp_path, place.given, "audit", "verify")[0] == 0
