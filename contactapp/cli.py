@@ -19,6 +19,7 @@ from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
+from .exchange_commands import export_file, import_file
 from .jobs import service as jobs_service
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
@@ -55,6 +56,8 @@ def db_upgrade() -> None:
 cli.add_command(users)
 cli.add_command(books)
 cli.add_command(audit)
+cli.add_command(import_file)
+cli.add_command(export_file)
 
 
 @cli.command()

@@ -26,7 +26,7 @@ from ..notes.service import texts_about
 from ..pictures.service import PHOTOS
 from .records import record_of, source_of, uids_of
 
-_AT_ONCE = 100  # contacts
+AT_ONCE = 100  # contacts, or other pieces of a file
 _PART = 2**16  # bytes that are sent together
 
 
@@ -53,12 +53,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["contactapp.exports"] = _Room(Bounded(quarter, 5.0, 1), threading.Lock())
 
 
-def export_contacts(
-    actor: Actor, query: dict[str, Any], told: Callable[[int], None] | None = None
-) -> Export:
+def export_contacts(actor: Actor, query: dict[str, Any]) -> Export:
     """The contacts that pass the filters of a parsed `schemas.ExportQuery`, by UID, with notes and
-    photos as far as the format has them. `told` is called with the number of contacts that were
-    written. Raises Busy, and InvalidFields for a filter that does not fit a custom field."""
+    photos as far as the format has them. Raises Busy, and InvalidFields for a filter that does not
+    fit a custom field."""
     room: _Room = current_app.extensions["contactapp.exports"]
     with ExitStack() as opened:
         opened.enter_context(room.places.place())
@@ -70,8 +68,8 @@ def export_contacts(
         _record(actor, query["format"], len(chosen))
 
         def records() -> Iterator[Record]:
-            for start in range(0, len(chosen), _AT_ONCE):
-                some = chosen[start : start + _AT_ONCE]
+            for start in range(0, len(chosen), AT_ONCE):
+                some = chosen[start : start + AT_ONCE]
                 notes = texts_about(actor.book, some)
                 for id_ in some:
                     card = view.rows[id_].card()
@@ -80,7 +78,7 @@ def export_contacts(
 
         files = write(query["format"], records, query["version"])
         kept = opened.pop_all()
-        return Export(_parts(files, room.turn, told, kept), len(chosen), kept.close)
+        return Export(_parts(files, room.turn, kept), len(chosen), kept.close)
 
 
 @write_transaction
@@ -95,30 +93,23 @@ def _photo(card: dict[str, Any]) -> Photo | None:
     return None
 
 
-def _parts(
-    pieces: Iterator[bytes],
-    turn: threading.Lock,
-    told: Callable[[int], None] | None,
-    kept: ExitStack,
-) -> Iterator[bytes]:
+def _parts(pieces: Iterator[bytes], turn: threading.Lock, kept: ExitStack) -> Iterator[bytes]:
     with kept:
         while True:
             with turn:
                 part = list(_some(pieces))
             if not part:
                 return
-            if told is not None:
-                told(len(part))
             yield b"".join(part)
 
 
 def _some(pieces: Iterator[bytes]) -> Iterator[bytes]:
     size = 0
-    for piece in islice(pieces, _AT_ONCE):
+    for piece in islice(pieces, AT_ONCE):
         yield piece
         size += len(piece)
         if size >= _PART:
             return
 
 
-__all__ = ["Export", "export_contacts", "init_app", "source_of", "uids_of"]
+__all__ = ["AT_ONCE", "Export", "export_contacts", "init_app", "source_of", "uids_of"]

@@ -111,8 +111,10 @@ def start_import(query: dict[str, Any]) -> Response:
 @imports.query(ImportRowsQuery)
 @imports.response(200, ImportWithRows)
 def get_import(query: dict[str, Any], import_id: int) -> Response:
-    """Show an import with its rows: of a preview all, of a commit those that were rejected, unless
-    `action` says which"""
+    """Show an import with its rows
+
+    Of a preview all, of a commit those that were rejected, unless `action` says which.
+    """
     body = orjson.dumps(service.get_import(actor(), import_id, query))
     return conditional(list_tag(b"import", body), lambda: body)
 
@@ -140,8 +142,10 @@ def cancel_import(query: dict[str, Any], import_id: int) -> Response:
 @imports.query(BookQuery)
 @imports.doc(responses=_REJECTED)
 def get_rejected_rows(_query: dict[str, Any], import_id: int) -> Response:
-    """Download the rows that were rejected, as they stood in the file, to mend and import them;
-    404 where there are none"""
+    """Download the rows that were rejected, as they stood in the file
+
+    To be mended and imported. 404 where there are none.
+    """
     one, parts = service.rejected_file(actor(), import_id)
     answer = Response(stream_with_context(parts), content_type=MEDIA_TYPES[one.format])
     name = f"rejected.{ENDINGS[one.format]}"

@@ -16,6 +16,7 @@ from ..multipart import Upload
 from . import stored
 from .batch import ROWS, Batch, Trial, Unprepared, do
 from .checked import Checked, check
+from .foreground import finish
 from .forgetting import erase_imports, erase_imports_by, forget_imports, purge_imports
 from .pictures import Prepared, prepared
 from .planned import counted
@@ -236,6 +237,7 @@ __all__ = [
     "commit_import",
     "erase_imports",
     "erase_imports_by",
+    "finish",
     "forget_imports",
     "get_import",
     "give_up",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contactapp.exchange import json as ours
 from tests.imports.conftest import counts, export, sent
 from tests.support.cast import Person
 from tests.support.exchange import records
@@ -11,7 +12,6 @@ from tests.support.pictures import picture
 from tests.support.stored import set_user
 
 FILES = {"vcard": "contacts.vcf", "csv": "contacts.csv", "json": "contacts.json"}
-from contactapp.exchange import json as ours
 
 books = st.lists(records, max_size=3, unique_by=lambda record: record.uid)
 

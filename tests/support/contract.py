@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 from jsonschema_rs import Draft202012Validator
 from werkzeug.http import parse_options_header
 
-
 _FILE = {"type": "string", "format": "binary"}  # which is not for this to judge
 
 
