@@ -36,8 +36,12 @@ from .data import service as data_service
 from .data.routes import data
 from .database import database, init_database
 from .envelope import Envelope
+from .exports import service as exports_service
+from .exports.routes import exports
 from .extensions import limiter
 from .feeds.routes import feeds
+from .imports import service as imports_service
+from .imports.routes import imports
 from .keyring import Keyring
 from .labels.routes import labels
 from .limits import Penalty, Quota, init_limiter, open_store
@@ -90,6 +94,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     feed.init_app(app, settings)
     data_service.init_app(app)
     pictures_service.init_app(app, settings)
+    exports_service.init_app(app, settings)
+    imports_service.init_app(app, settings)
     mail.init_app(app, settings)
     init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
@@ -100,7 +106,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
     kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
-    slices = (*people, *kept, feeds, data, changes, audit)
+    slices = (*people, *kept, exports, imports, feeds, data, changes, audit)
     openapi.init_app(app, slices)
     app.register_blueprint(pages)
     app.register_blueprint(account)

@@ -83,7 +83,7 @@ def users_deactivate(user: str, undo: bool) -> None:
 def users_reset_link(user: str) -> None:
     """Print a link with which USER sets a new password, good once for half an hour."""
     with ready_app().app_context():
-        click.echo(admin.make_reset_link(_user_id(user), CLI).url)
+        click.echo(admin.make_reset_link(user_id_of(user), CLI).url)
 
 
 @users.command("disable-totp")
@@ -92,7 +92,7 @@ def users_disable_totp(user: str) -> None:
     """Let USER, whose authenticator and recovery codes are lost, sign in by password alone."""
     with ready_app().app_context():
         try:
-            second_factor.disable(_user_id(user), CLI, actor_id=0)
+            second_factor.disable(user_id_of(user), CLI, actor_id=0)
         except NotFound:
             raise click.ClickException(f"{user} has no second factor.") from None
     click.echo(f"{user} signs in by password alone.")
@@ -100,7 +100,7 @@ def users_disable_totp(user: str) -> None:
 
 def _change(user: str, patch: dict[str, Any]) -> None:
     with ready_app().app_context():
-        admin.change_user(_user_id(user), patch, Change(None, CLI))
+        admin.change_user(user_id_of(user), patch, Change(None, CLI))
 
 
 @click.group()
@@ -115,7 +115,7 @@ def books() -> None:
 def books_share(owner: str, user: str, role: str) -> None:
     """Let USER use OWNER's address book (addresses or user names)."""
     with ready_app().app_context():
-        books_service.share_book(_user_id(owner), _user_id(user), role)
+        books_service.share_book(user_id_of(owner), user_id_of(user), role)
     click.echo(f"{user} may use the book of {owner} as {role}.")
 
 
@@ -125,11 +125,12 @@ def books_share(owner: str, user: str, role: str) -> None:
 def books_unshare(owner: str, user: str) -> None:
     """End USER's use of OWNER's address book."""
     with ready_app().app_context():
-        books_service.unshare_book(_user_id(owner), _user_id(user))
+        books_service.unshare_book(user_id_of(owner), user_id_of(user))
     click.echo(f"{user} may no longer use the book of {owner}.")
 
 
-def _user_id(login: str) -> int:
+def user_id_of(login: str) -> int:
+    """The account that an address or user name means."""
     found = find_credentials(login)
     if found is None:
         raise click.ClickException(f"There is no account {login}.")

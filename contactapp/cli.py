@@ -20,6 +20,7 @@ from .clock import rfc3339
 from .config import ConfigError, Settings, load
 from .engine import DatabaseFailure
 from .errors import AppError
+from .exchange_commands import export_file, import_file
 from .jobs import service as jobs_service
 from .key_commands import keys
 from .keyring import MissingKey, WrongMasterKey
@@ -59,6 +60,8 @@ cli.add_command(books)
 cli.add_command(audit)
 cli.add_command(backup)
 cli.add_command(keys)
+cli.add_command(import_file)
+cli.add_command(export_file)
 
 
 @cli.command()

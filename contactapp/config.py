@@ -71,6 +71,7 @@ class Settings:
     anonymous_rate_limits: tuple[Window, ...]
     register_rate_limits: tuple[Window, ...]
     export_rate_limits: tuple[Window, ...]
+    import_rate_limits: tuple[Window, ...]
     sign_in_rate_limits: tuple[Window, ...]
     sign_in_address_rate_limits: tuple[Window, ...]
     sign_in_account_rate_limits: tuple[Window, ...]

@@ -77,6 +77,17 @@ def without_key(view: View) -> View:
     return view
 
 
+def large_body(times: int) -> Callable[[View], View]:
+    """Mark a view that reads its body itself, and takes `times` as much as other bodies may have:
+    a request with an Idempotency-Key is read before the view is called."""
+
+    def decorate(view: View) -> View:
+        view.body_times = times  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
 def own_data(view: View) -> View:
     """Mark a view whose actor's book is their key-value data; it knows no other book."""
     view.takes_data = True  # type: ignore[attr-defined]

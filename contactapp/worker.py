@@ -20,6 +20,7 @@ from .contacts import photo_rows
 from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
+from .imports import service as imports
 from .instance_lock import SERVING
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
@@ -51,6 +52,12 @@ def _chain(job: Job) -> Effect:
     return audit.chain(attempts.quota(), job)
 
 
+def _purge_trash(job: Job) -> None:
+    trash.purge(job)
+    while imports.purge_imports():
+        jobs_service.renew(job)
+
+
 def _sweep(_job: Job) -> None:
     avatars.sweep()
 
@@ -71,6 +78,7 @@ HANDLERS: dict[str, Handler] = {
     "audit.checkpoint": checkpoints.make,
     "account.erase": erasure.erase,
     scheduled.BACKUP: scheduled.make,
+    "import.run": imports.run,
     "note.process": processing.process,
     "avatars.sweep": _sweep,
     "data.purge": purging.purge,
@@ -78,9 +86,12 @@ HANDLERS: dict[str, Handler] = {
     "database.tidy": erasure.tidy,
     "purge": _purge,
     "purge.changes": retention.purge,
-    "purge.trash": trash.purge,
+    "purge.trash": _purge_trash,
 }
-LAST_WORDS: dict[str, LastWord] = {"note.process": processing.give_up}
+LAST_WORDS: dict[str, LastWord] = {
+    "note.process": processing.give_up,
+    "import.run": imports.give_up,
+}
 PERIODS = {
     "audit.chain": MINUTE,
     "audit.checkpoint": DAY,

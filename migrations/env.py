@@ -11,7 +11,7 @@ from contactapp import triggers
 from contactapp.extensions import db
 
 _SLICES = ("audit", "auth", "books", "changes", "contacts", "custom_fields", "data", "feeds")
-for _slice in (*_SLICES, "jobs", "notes", "operations", "users"):
+for _slice in (*_SLICES, "imports", "jobs", "notes", "operations", "users"):
     import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 

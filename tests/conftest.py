@@ -41,6 +41,7 @@ FAST = {
     "ANONYMOUS_RATE_LIMITS": "1000000 per minute",
     "REGISTER_RATE_LIMITS": "1000000 per minute",
     "EXPORT_RATE_LIMITS": "1000000 per minute",
+    "IMPORT_RATE_LIMITS": "1000000 per minute",
     "SIGN_IN_RATE_LIMITS": "1000000 per minute",
     "SIGN_IN_ADDRESS_RATE_LIMITS": "1000000 per minute",
     "SIGN_IN_ACCOUNT_RATE_LIMITS": "1000000 per minute",

@@ -1,6 +1,7 @@
 """Who may do what: every route and method of the URL map, tried by everybody."""
 
 import re
+from io import BytesIO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -124,6 +125,13 @@ DELETE /api/v1/custom-fields/<key:key>      401       404 200   403 200   404   
 GET    /api/v1/labels                       401       404 200   200 200   404   401
 PATCH  /api/v1/labels/<key:name>            401       404 200   403 200   404   401
 DELETE /api/v1/labels/<key:name>            401       404 200   403 200   404   401
+GET    /api/v1/exports                      401       404 200   200 200   404   401
+GET    /api/v1/imports                      401       404 200   200 200   404   401
+POST   /api/v1/imports                      401       404 200   403 200   404   401
+GET    /api/v1/imports/<id>                 401       404 404   404 200   404   401
+POST   /api/v1/imports/<id>/commit          401       404 404   403 200   404   401
+POST   /api/v1/imports/<id>/cancel          401       404 404   403 200   404   401
+GET    /api/v1/imports/<id>/rejected        401       404 404   404 200   404   401
 GET    /api/v1/data                         401       200 200   200 200   200   401
 POST   /api/v1/data                         401       201 201   201 201   201   401
 GET    /api/v1/data/<key:key>               401       404 404   404 200   404   401
@@ -169,7 +177,7 @@ PHOTO = picture(size=(8, 8))
 SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
     *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "labels", "notes")),
-    *(f"/api/v1/{name}" for name in ("operations", "changes", "books")),
+    *(f"/api/v1/{name}" for name in ("operations", "changes", "books", "exports")),
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -247,6 +255,8 @@ def body_of(method, rule, person, number):
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
+    if "/imports/" in rule:
+        return {} if rule.endswith("/commit") and method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
         return body_of_note(method, rule, person, number)
     if "/labels" in rule:
@@ -320,7 +330,11 @@ def path_of(method, rule, alice, person):
     if "<key:key>" in rule:  # a store has no other address than its owner's token
         key = alice.post("/data", json={"key": str(uuid4()), "value": 1}).json["key"]
         return rule.replace("<key:key>", key)
-    if rule.endswith("/changes"):
+    if "/imports/" in rule:
+        form = {"file": (BytesIO(b"BEGIN:VCARD\nFN:Ada\nEND:VCARD\nx"), "x"), "mode": "preview"}
+        made = alice.post("/imports", data=form).json
+        return rule.replace("<id>", str(made["id"])) + book
+    if rule.endswith(("/changes", "/exports", "/imports")):
         return f"{rule}{book}"
     if rule.endswith("/photo"):
         frame = Frame(alice, "photo")
@@ -391,6 +405,9 @@ def ask(people, name, method, rule, number=0):
     sent = {"data" if rule in FORMS else "json": body}
     if rule.endswith("avatar"):
         sent = {"data": b"no picture", "content_type": "image/png"}
+    if (method, rule[-8:]) == ("POST", "/imports"):
+        card = f"BEGIN:VCARD\nFN:Ada {number}\nEND:VCARD\n".encode()
+        sent = {"data": {"file": (BytesIO(card), "x.vcf")}}
     if (method, rule[-6:]) == ("PUT", "/photo"):
         sent = {"data": PHOTO, "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)

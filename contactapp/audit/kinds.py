@@ -22,7 +22,7 @@ EVENT_KINDS = {
     "email_changed": "the new address was proven",
     "profile_changed": "names of the changed fields",
     "avatar_changed": "a picture was set or removed",
-    "exported": "everything was downloaded",
+    "exported": "everything was downloaded, or contacts were as a file",
     "api_token_made": "a token for a program was made, for these scopes",
     "api_token_revoked": "and it opens nothing any more",
     "totp_enabled": "signing in asks for one-time codes from then on",

@@ -19,6 +19,7 @@ from ..contacts.service import erase_photos, forget_book
 from ..database import Sql, database, lane, write_transaction
 from ..errors import Conflict
 from ..feeds import service as feeds
+from ..imports.service import erase_imports, erase_imports_by, forget_imports
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
@@ -135,11 +136,13 @@ def erase(job: Job) -> Effect | None:
     books = lane().all(_BOOKS, (user_id,))
     streams = [book[1] for book in books] + [user[0]]
     for book_id, _, _ in books:
-        while erase_photos(book_id):
+        while erase_photos(book_id) or erase_imports(book_id):
             renew(job)
         for sql in (_SOME_NOTES, _SOME_CONTACTS, _SOME_FIELDS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
+    while erase_imports_by(user_id):
+        renew(job)
     while _remove(_SOME_DATA, (user_id, _BATCH)):
         renew(job)
     for stream_id in streams:
@@ -156,6 +159,7 @@ def erase(job: Job) -> Effect | None:
             feeds.forget_book(book_id)
             forget_book(book_id)
             operations.forget_book(book_id)
+            forget_imports(book_id)
             lane().run(_DROP_BOOK, (book_id,))
         lane().run(_DROP_USER, (user_id,))
         for stream_id in streams:

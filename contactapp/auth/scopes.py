@@ -16,6 +16,7 @@ SCOPES = {
 }
 _AREAS = {
     "contacts": ("contacts:read", "contacts:write"),
+    "imports": ("contacts:write", "contacts:write"),  # what was uploaded, and is not in the book
     "data": ("data:read", "data:write"),
     "feeds": ("feeds:read", "contacts:write"),
     "admin": ("admin", "admin"),

@@ -40,6 +40,13 @@ _PERSONAL = Sql(
     "SELECT b.id, u.key_id FROM book b JOIN users u ON u.id = b.owner_id "
     "WHERE b.owner_id = ? AND b.personal"
 )
+_BOOK_OF = Sql(
+    "SELECT b.id, b.owner_id, b.key_id, b.stream_id, s.seq, s.head, "
+    "CASE WHEN b.owner_id = u.id THEN 'owner' ELSE m.role END, s.items, u.key_id FROM book b "
+    "JOIN stream s ON s.id = b.stream_id JOIN users u ON u.id = ? AND u.active "
+    "LEFT JOIN book_member m ON m.book_id = b.id AND m.user_id = u.id "
+    "WHERE b.id = ? AND (b.owner_id = u.id OR m.role IS NOT NULL)"
+)
 _UNSHARE = Sql("DELETE FROM book_member WHERE book_id = ? AND user_id = ?")
 
 LARGE = 10_000  # contacts of a book that takes some milliseconds to look through
@@ -134,6 +141,17 @@ def book_at(book_id: int) -> Book | None:
     """A book as its owner may use it; for jobs, which nobody asked for."""
     row = lane().one(_BOOK, (book_id,))
     return row and Book(*row)
+
+
+def actor_in(
+    user_id: int, book_id: int | None, request_id: str, token_id: int | None = None
+) -> Actor | None:
+    """A user as who acts on a book, their own unless one is named, where they still may; for jobs
+    and commands, which nobody signed in for."""
+    if book_id is None:
+        book_id = _personal_book(user_id)[0]
+    row = lane().one(_BOOK_OF, (user_id, book_id))
+    return row and Actor(user_id, 0, "user", row[-1], request_id, Book(*row[:-1]), token_id)
 
 
 def list_books(actor: Actor) -> list[dict[str, Any]]:

@@ -85,8 +85,7 @@ def page_of(
     ids: Sequence[int] = view.ids
     if sort.names != BY_ID:
         ids = view.order(sort.kept_as, order_by(sort)).ids
-    where = query["where"] + custom_filters(query.get("custom", {}), defined)
-    found = _found(view, also_in_notes(where, noted) if noted else where)
+    found = _passing(view, query, noted, defined)
     total = len(ids) if found is None else len(found)
     members: set[int] | None = None
     if found is not None and sort.names == BY_ID:
@@ -111,6 +110,27 @@ def page_of(
             matched_in(texts[row.id], kinds, needles, row.card) + ["notes"] * (row.id in by_note)
         )
     return Page(rows, cursor, total, query.get("fields_"), places)
+
+
+def ids_of(
+    view: BookView[Row],
+    query: Mapping[str, Any],
+    noted: tuple[frozenset[int], ...] = (),
+    defined: Defined = NONE_DEFINED,
+) -> list[int]:
+    """The ids of the contacts that pass the filters of a query, in no order; as in `page_of`."""
+    found = _passing(view, query, noted, defined)
+    return list(view.ids) if found is None else found
+
+
+def _passing(
+    view: BookView[Row],
+    query: Mapping[str, Any],
+    noted: tuple[frozenset[int], ...],
+    defined: Defined,
+) -> list[int] | None:
+    where = query["where"] + custom_filters(query.get("custom", {}), defined)
+    return _found(view, also_in_notes(where, noted) if noted else where)
 
 
 def _found(view: BookView[Row], where: tuple[Filter, ...]) -> list[int] | None:

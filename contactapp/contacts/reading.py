@@ -22,7 +22,7 @@ from ..notes.finding import contacts_noted
 from .birthdays import BirthdayPage, month_and_day, page_of_birthdays
 from .card import Meta, as_object
 from .custom import by_custom_fields, sorting
-from .listing import BY_ID, NONE_DEFINED, Page, page_of
+from .listing import BY_ID, NONE_DEFINED, Page, ids_of, page_of
 from .row import Row
 
 _LIVE = Sql("SELECT 1 FROM contact WHERE book_id = ? AND id = ? AND deleted_at IS NULL")
@@ -58,6 +58,21 @@ def list_contacts(
         return view.head, page_of(
             view, query, seal, searched=searched, noted=noted, defined=defined
         )
+
+
+def passing(actor: Actor, query: dict[str, Any]) -> list[int]:
+    """The ids of the book's live contacts that pass the filters of a parsed query, in no order.
+    Raises InvalidFields for a value that is not of its custom field's type."""
+    view = views().current(actor.book)
+    defined = definitions(actor.book) if "custom" in query else NONE_DEFINED
+    place: AbstractContextManager[Any]
+    if "q" in query:
+        place = note_texts(actor.book, len(view))
+    else:
+        place = looking_through(len(view) if query["where"] or "custom" in query else 0)
+    with place as notes:
+        noted = contacts_noted(notes, query["q"]) if notes else ()
+        return ids_of(view, query, noted, defined)
 
 
 def list_birthdays(actor: Actor, query: dict[str, Any], first: date) -> tuple[bytes, BirthdayPage]:

@@ -22,9 +22,12 @@ from .across import (
     with_custom_field,
     with_label,
 )
-from .card import Meta, canonical, hidden, merged, told
+from .card import Meta, canonical, comparable, display_name, hidden, merged, told
 from .dismissals import export_dismissals
+from .entries import PARTS, SCALARS, entries_of
+from .many import Held, Many
 from .numbers import numbered
+from .photo_rows import begin as begin_photo
 from .photo_rows import erase_photos, export_photos, follow, forget_book
 from .reading import (
     contact_history,
@@ -32,6 +35,7 @@ from .reading import (
     get_contact,
     list_birthdays,
     list_contacts,
+    passing,
     read_card,
     require_contact,
 )
@@ -218,15 +222,23 @@ def numbered_here(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 __all__ = [
+    "PARTS",
+    "SCALARS",
+    "Held",
+    "Many",
     "Past",
     "Stored",
     "Versions",
+    "begin_photo",
     "change_all",
+    "comparable",
     "contact_history",
     "count_custom_fields",
     "count_labels",
     "create_contact",
+    "display_name",
     "edit_contact",
+    "entries_of",
     "erase_photos",
     "export_contacts",
     "export_dismissals",
@@ -235,14 +247,20 @@ __all__ = [
     "get_contact",
     "list_birthdays",
     "list_contacts",
+    "merged",
     "missing_survivors",
+    "numbered_here",
+    "passing",
     "patch_contact",
     "read_card",
     "replace_contact",
     "require_contact",
     "revert_contact",
+    "sealed_card",
     "set_back",
+    "text_of",
     "trash_contact",
+    "whole",
     "with_custom_field",
     "with_label",
 ]

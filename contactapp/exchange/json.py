@@ -54,7 +54,7 @@ def _as_object(record: Record) -> dict[str, Any]:
 def read(chunks: Iterable[bytes]) -> Iterator[Record | Problem]:
     """The contacts of a document, in its order, one at a time. Raises Unreadable where it is none,
     also when its end comes too soon."""
-    for line, end, text in _objects(chunks):
+    for line, end, text in objects(chunks):
         if text is None:
             detail = f"The contact has more than {MAX_CONTACT} bytes."
             yield Problem(line, end, "contact_too_large", detail)
@@ -110,8 +110,9 @@ def _photo(value: object) -> Photo | None:
     return Photo(kind, data)
 
 
-def _objects(chunks: Iterable[bytes]) -> Iterator[tuple[int, int, bytes | None]]:
-    """The lines and bytes of each contact; no bytes where they are too many."""
+def objects(chunks: Iterable[bytes]) -> Iterator[tuple[int, int, bytes | None]]:
+    """The lines and bytes of each contact of a document; no bytes where they are too many. Raises
+    Unreadable."""
     pieces = iter(chunks)
     start = b""
     while len(start) < _LOOK and (piece := next(pieces, None)) is not None:

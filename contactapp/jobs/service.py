@@ -175,6 +175,12 @@ def due(limit: int) -> list[int]:
 @write_transaction
 def renew(job: Job) -> None:
     """Hold a job for another lease. Raises LeaseLost."""
+    extend(job)
+
+
+def extend(job: Job) -> None:
+    """The same in the running transaction: what else that does is done by who holds the job, or
+    undone."""
     now = clock.now_ms()
     if lane().run(_RENEW, (now + LEASE_MS, now, job.id, job.lease)) != 1:
         raise LeaseLost()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,8 @@ _EXPORTED = Sql(
     f"SELECT b.key_id, n.deleted_at, {COLUMNS} FROM book b JOIN note n ON n.book_id = b.id "  # noqa: S608
     "WHERE b.owner_id = ? AND (b.id, n.id) > (?, ?) ORDER BY b.id, n.id LIMIT ?"
 )
+_ABOUT_AT_ONCE = 100
+_ABOUT = Sql(f"{LIVE} AND n.contact_id IN ({', '.join('?' * _ABOUT_AT_ONCE)}) ORDER BY n.id")
 
 _WITH_STATUS = Sql("SELECT id FROM note WHERE book_id = ? AND status = ?")
 
@@ -117,6 +119,19 @@ def note_history(actor: Actor, note_id: int, query: dict[str, Any]) -> Page:
     page = history(actor, "note", note_id, query)
     get_note(actor, note_id)
     return page
+
+
+def texts_about(book: Book, contact_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The texts of the live notes about some contacts, by contact, the oldest first."""
+    found: dict[int, list[str]] = {}
+    cipher = keyring().cipher(book.key_id)
+    for start in range(0, len(contact_ids), _ABOUT_AT_ONCE):
+        some = contact_ids[start : start + _ABOUT_AT_ONCE]
+        padded = [*some, *[0] * (_ABOUT_AT_ONCE - len(some))]  # one statement for any number
+        for row in lane().all(_ABOUT, (book.id, *padded)):
+            note = Stored.of(row, cipher)
+            found.setdefault(note.meta.contact_id, []).append(note.body)
+    return found
 
 
 def export_notes(owner_id: int) -> Iterator[dict[str, Any]]:

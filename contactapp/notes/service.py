@@ -8,7 +8,7 @@ from ..actor import Actor, Book
 from ..changes.service import ChangeLog
 from ..contacts.service import Versions
 from ..database import write_transaction
-from .reading import export_notes, get_note, list_notes, note_history
+from .reading import export_notes, get_note, list_notes, note_history, texts_about
 from .setting_back import missing_contacts, set_back
 from .stored import Stored
 from .writing import change, create, delete, find, move_notes
@@ -59,6 +59,7 @@ def delete_note(
 __all__ = [
     "Stored",
     "change_note",
+    "create",
     "create_note",
     "delete_note",
     "export_notes",
@@ -69,4 +70,5 @@ __all__ = [
     "note_history",
     "revert_note",
     "set_back",
+    "texts_about",
 ]

@@ -22,6 +22,7 @@ _TURNS: dict[Any, Image.Transpose] = {
 }
 _DECODED = 2048  # pixels a side that are enough for what is drawn
 _PNG = b"\x89PNG\r\n\x1a\n"
+_OURS = (b"VP8 ", b"VP8X")
 _DRAWN_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
 # We judge the size by the header, before anything is decoded: Pillow's own check only warns, and
 # lets ten times as much pass.
@@ -68,6 +69,24 @@ def _bare(data: bytes) -> bytes:
             kept.append(data[start:end])
         start = end
     return b"".join(kept)
+
+
+def is_drawn(data: bytes, side: int) -> bool:
+    """Whether a file is nothing but a picture such as `squares` makes: lossy WebP of this size,
+    perhaps with an alpha channel, and no other chunk and no byte besides. It may stay as it is, so
+    that what is exported and imported again and again does not wear out."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or data[12:16] not in _OURS:
+        return False
+    start, kinds = 12, []
+    while start < len(data):
+        kinds.append(data[start : start + 4])
+        length = int.from_bytes(data[start + 4 : start + 8], "little")
+        start += 8 + length + length % 2
+    whole = start == len(data) == int.from_bytes(data[4:8], "little") + 8
+    if not whole or kinds not in ([b"VP8 "], [b"VP8X", b"ALPH", b"VP8 "]):
+        return False
+    with Image.open(BytesIO(data), formats=["WEBP"]) as image:
+        return image.size == (side, side)
 
 
 def squares(image: Image.Image, sizes: tuple[int, ...]) -> dict[int, bytes]:

@@ -150,7 +150,10 @@ def _redrawn(data: bytes, formats: tuple[str, ...]) -> dict[int, bytes]:
     try:
         judged = drawing.judge(data, formats)
         with places().place():
-            return drawing.squares(judged, SIZES)
+            made = drawing.squares(judged, SIZES)
+            if drawing.is_drawn(data, SIZES[-1]):
+                made[SIZES[-1]] = data
+            return made
     except drawing.Refused as error:
         raise InvalidFields.one("/file", error.code, error.message) from None
 

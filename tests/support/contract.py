@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from jsonschema_rs import Draft202012Validator
 from werkzeug.http import parse_options_header
 
+_FILE = {"type": "string", "format": "binary"}  # which is not for this to judge
+
 
 class ContractClient(FlaskClient):
     """Every answer below /api/v1 must be documented and match its schema."""
@@ -44,7 +46,7 @@ def check(raw_document, method, path, response):
         return
     content = answer.get("content", {})
     assert kind in content, f"{method} {path}: {response.status_code} {kind} is not documented"
-    if kind in {"application/zip", "text/calendar"}:
+    if kind in {"application/zip", "text/calendar"} or content[kind]["schema"] == _FILE:
         return
     validator, shown = _validator(raw_document, content[kind]["schema"]), orjson.loads(body)
     problems = [error.message for error in validator.iter_errors(shown)]

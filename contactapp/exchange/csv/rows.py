@@ -33,13 +33,13 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row | Problem]:
     A row that is no CSV is a problem, and reading goes on in the next line: half a pair of quotes
     costs what csv takes for one cell, 131 072 characters, and never the rest of the file.
     """
-    lines = _Lines(chunks)
-    first = next(lines, "")
+    found = _Lines(chunks)
+    first = next(found, "")
     skipped = 0
     delimiter = _delimiter(first)
     if hint := _SEPARATOR.fullmatch(first):
-        skipped, delimiter, first = 1, hint[1], next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+        skipped, delimiter, first = 1, hint[1], next(found, "")
+    reader = csv.reader(chain([first], found), delimiter=delimiter, strict=True)
     end = skipped
     while True:
         line = end + 1
@@ -55,7 +55,7 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row | Problem]:
             yield Problem(line, line, "invalid_text", "The file ends within a character.")
             return
         end = reader.line_num + skipped
-        if lines.was_cut():
+        if found.was_cut():
             problem = ("row_too_large", f"A line has more than {MAX_LINE} characters.")
         elif not problem and not _is_storable("".join(cells)):
             problem = ("invalid_text", "Contains NUL or a lone surrogate.")
@@ -63,6 +63,11 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row | Problem]:
             yield Problem(line, end, *problem)
         elif any(cells):
             yield Row(line, end, cells)
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a file with their ends, as `rows` numbers them from 1."""
+    return _Lines(chunks)
 
 
 def _is_storable(text: str) -> bool:
