@@ -122,6 +122,7 @@ MEETINGS = {
     ("books.service", "contacts.row"): "a view keeps contacts as the rows that row makes",
     ("books.service", "custom_fields.definition"): "and what custom fields may hold",
     ("contacts.service", "custom_fields.values"): "as the book defines them",
+    ("imports.foreground", "jobs.worker"): "a command does its import's job as a worker would",
     ("contacts.whole", "custom_fields.values"): "which a contact's values are held against",
     ("contacts.bulk", "custom_fields.values"): "many's too",
     ("contacts.listing", "custom_fields.values"): "a list is in their order",
