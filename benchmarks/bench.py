@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from . import load, machine, other, plot, proofs, seed, servers, table
+from . import files, load, machine, other, plot, proofs, seed, servers, table
 from .field import ENGINES, Field, constant_path, is_ours
 from .rows import COMPARED, JUDGED, ROWS, SIGN_IN_CONNECTIONS, Row, chosen, together
 from .samples import CEILING, Sample, Samples, ratio
@@ -193,7 +193,7 @@ def run(plan: Plan, command: str, progress: Progress) -> table.Results:
                 others += other.interference(found)
                 if is_ours(name):
                     others += other.views(found, plan.big) + other.notes(found)
-                    others += other.data(found) + other.many(found, plan.big)
+                    others += other.data(found) + other.many(found, plan.big) + files.files(found)
                 progress.say(f"other figures of {name}")
             about = machine.facts(command, plan.told(), postgres)
             about["big book"] = f"{plan.big} contacts"

@@ -89,7 +89,8 @@ def sign_in(name: str) -> Request:
 
 
 def fill(server: Server, big: int, told: Callable[[int], None], cold: bool) -> Seeded:
-    """Two books, a user who creates and one who signs in; with `cold` a third book of 1 000."""
+    """Two books, a user who creates and one who signs in; with `cold` a third book of 1 000, and
+    an empty one for files."""
     seeded = Seeded(server)
     # At once after each book: a server may close an idle connection within seconds.
     _small_rows(_book(server, seeded, "small", SMALL, told), seeded)
@@ -97,6 +98,7 @@ def fill(server: Server, big: int, told: Callable[[int], None], cold: bool) -> S
     _book(server, seeded, "writer", 0, told)
     if cold:
         _book(server, seeded, "cold", COLD, told)
+        _book(server, seeded, "files", 0, told)
     return seeded
 
 

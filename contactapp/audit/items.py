@@ -66,7 +66,7 @@ def shown_event(
 
 def _told(entity: str, texts: bytes) -> orjson.Fragment:
     """The JSON of `before` and `after`, read only where it must be."""
-    if entity == "contact" and b'"photo"' in texts:
+    if entity == "contact" and (b'"photo"' in texts or b'"vcard"' in texts):
         texts = orjson.dumps(shown(entity, orjson.loads(texts)))
     return orjson.Fragment(texts)
 

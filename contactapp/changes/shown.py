@@ -19,7 +19,8 @@ def shown(entity: str, texts: Texts | None) -> Texts | None:
 
 def shown_fields(entity: str, fields: dict[str, Any] | None) -> dict[str, Any] | None:
     """The fields as history, feed, trail and export show them: a contact's photo by its address, as
-    the log knows it by what only the server may."""
-    if entity != "contact" or not fields or "photo" not in fields:
+    the log knows it by what only the server may; and not the lines that are kept for vCards."""
+    if entity != "contact" or not fields or not ("photo" in fields or "vcard" in fields):
         return fields
-    return {**fields, "photo": PHOTOS.url(fields["photo"])}
+    told = {name: value for name, value in fields.items() if name != "vcard"}
+    return told | ({"photo": PHOTOS.url(fields["photo"])} if "photo" in fields else {})

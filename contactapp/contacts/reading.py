@@ -135,6 +135,7 @@ def export_contacts(owner_id: int) -> Iterator[dict[str, Any]]:
             plaintext = (
                 keyring().cipher(key_id).open(sealed, "contact", "sealed", book_id, meta.uid)
             )
-            shown = as_object(meta, orjson.loads(plaintext))
+            card = orjson.loads(plaintext)
+            shown = as_object(meta, card) | ({"vcard": card["vcard"]} if "vcard" in card else {})
             yield shown if deleted_at is None else {**shown, "deleted_at": rfc3339(deleted_at)}
             last = (book_id, meta.id)

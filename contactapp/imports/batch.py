@@ -37,6 +37,10 @@ class Overtaken(Exception):
     it."""
 
 
+class Undone(Overtaken):
+    """What it has done so far was taken back: nothing may come after that."""
+
+
 class Unprepared(Exception):
     """The book has changed, and a row needs a picture that was not drawn: prepare it again."""
 
@@ -86,8 +90,8 @@ def _operation(log: ChangeLog, actor: Actor, book: Book, one: Import) -> int:
         _, undone_at = operations.find(book, one.operation_id)
     except NotFound:  # as old as what is forgotten
         undone_at = 0
-    if undone_at is not None:  # nothing may come after what was taken back
-        raise Overtaken()
+    if undone_at is not None:
+        raise Undone()
     operations.resume(log, one.operation_id)
     return one.operation_id
 

@@ -21,7 +21,7 @@ from ..exchange.service import Problem, Record, Unreadable, read
 from ..jobs.service import Effect, Job, enqueue, extend
 from ..keyring import Erased
 from . import stored
-from .batch import ROWS, Batch, Overtaken, Trial, Unprepared, commit
+from .batch import ROWS, Batch, Overtaken, Trial, Undone, Unprepared, commit
 from .checked import Checked, check
 from .pictures import prepared
 from .planned import counted
@@ -32,7 +32,7 @@ MAX_ROWS = 100_000
 SLICE_SECONDS = 15.0  # then whatever else waits for a worker has its turn
 _PHOTOS = 8 * 2**20  # bytes of them that are held at once
 _TRIES = 5
-_FAILED = Sql("UPDATE import SET status = 'failed' WHERE id = ? AND status = 'queued'")
+_ENDED = Sql("UPDATE import SET status = ? WHERE id = ? AND status = 'queued'")
 
 Told = Callable[[Import], None]
 
@@ -96,15 +96,18 @@ def run(job: Job, seconds: float = SLICE_SECONDS, told: Told | None = None) -> E
     try:
         actor = actor_in(user_id, book_id, f"job-{job.id}")
         if actor is None:
-            give_up_on(job.ref or 0)
+            end_as("failed", job.ref or 0)
             return None
         one = stored.read_import(actor.book, user_id, job.ref or 0)
         actor = actor._replace(request_id=one.request_id, token_id=one.token_id)
         unfinished = _work(actor, one, job, seconds, told or (lambda _: None))
+    except Undone:
+        end_as("cancelled", job.ref or 0)
+        return None
     except (Erased, NotFound, Overtaken):  # the account is being erased, or somebody cancelled
         return None
     except Forbidden:
-        give_up_on(job.ref or 0)
+        end_as("failed", job.ref or 0)
         return None
     return partial(enqueue, JOB, one.id, user_id) if unfinished else None
 
@@ -135,8 +138,14 @@ def _work(actor: Actor, one: Import, job: Job, seconds: float, told: Told) -> bo
 def commit_some(
     actor: Actor, one: Import, some: Some, seen: set[str], hold: Callable[[], None]
 ) -> Import:
-    """Do some rows; the import as it is then."""
+    """Do some rows; the import as it is then. Raises Forbidden where the actor may no longer
+    write, and Overtaken."""
     for attempt in range(_TRIES):
+        # Anew each time: a membership may have ended, and what rows are prepared for has changed.
+        now = actor_in(actor.user_id, actor.book.id, actor.request_id, actor.token_id)
+        if now is None:
+            raise Forbidden()
+        actor = now
         try:
             with prepared(actor.book, one, some.rows, seen) as (rows, pictures):
                 status = "done" if some.are_last else "queued"
@@ -145,9 +154,6 @@ def commit_some(
         except (Unprepared, ConstraintViolated):
             if attempt == _TRIES - 1:
                 raise
-        # What it was prepared for is not what there is now.
-        again = actor_in(actor.user_id, actor.book.id, actor.request_id, actor.token_id)
-        actor = again or actor
     raise AssertionError("unreachable")
 
 
@@ -197,14 +203,14 @@ def _unreadable(book: Book, import_id: int, detail: str, hold: Callable[[], None
 
 
 @write_transaction
-def give_up_on(import_id: int) -> None:
-    """Say that an import goes on no more: its user may no longer write, or it fails every time."""
-    lane().run(_FAILED, (import_id,))
+def end_as(status: str, import_id: int) -> None:
+    """Say that an import goes on no more: its user may no longer write, or took it back."""
+    lane().run(_ENDED, (status, import_id))
 
 
 def give_up(job: Job) -> None:
     """What the last failure of a job leaves, in the transaction that counts it among the dead."""
-    lane().run(_FAILED, (job.ref,))
+    lane().run(_ENDED, ("failed", job.ref))
 
 
 def forget_file(import_id: int) -> None:

@@ -159,6 +159,8 @@ def _go_on(book: Book, one: Import, upload: Upload, start: int) -> None:
 @write_transaction
 def _enqueue(actor: Actor, import_id: int) -> Import:
     one = stored.locked(actor.book, import_id)
+    if one.status != "uploading":  # it was cancelled meanwhile
+        return one
     enqueue(JOB, import_id, actor.user_id)
     return stored.store(actor.book, one._replace(status="queued"))
 

@@ -181,8 +181,9 @@ def test_a_cancelled_preview_is_not_committed(owner):
 def test_what_no_field_holds_comes_back_and_is_shown_to_nobody(owner):
     file = card(1, **{"X-KIND": "rare", "IMPP": "xmpp:a@b"})
     found = sent(owner, file)
-    shown = owner.get(f"/contacts/{rows(owner, found)[0]['contact_id']}")
-    assert "rare" not in shown.text
+    path = f"/contacts/{rows(owner, found)[0]['contact_id']}"
+    for shown in (path, f"{path}/history", "/changes", "/audit?entity=contact"):
+        assert "rare" not in owner.get(shown).text, shown
     assert b"X-KIND:rare\r\nIMPP:xmpp:a@b\r\n" in export(owner)
 
 
