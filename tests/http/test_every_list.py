@@ -210,7 +210,8 @@ def grow(boss, path):
     nickname = f"Change {boss.get('/contacts/1').json['version']}"
     assert boss.patch("/contacts/1", json={"nickname": nickname}).status_code == 200
     throw_away(boss)
-    import_nothing_new(boss)
+    if path == "/imports":  # only so many are kept
+        import_nothing_new(boss)
     boss.post("/auth/api-tokens", json={"name": "One more", "scopes": ["admin"]})
     friend = Person(boss.app, "friend")
     share(friend, boss)
