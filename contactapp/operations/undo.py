@@ -22,7 +22,7 @@ from ..database import Sql, lane, write_transaction
 from ..errors import MAX_ERRORS, Conflict
 from ..notes.service import missing_contacts
 from ..notes.service import set_back as set_notes_back
-from .service import SINCE, begin, end, find, get_operation, mark_undone
+from .service import SINCE, about_since, begin, end, find, get_operation, mark_undone
 
 _CHANGES = Sql(
     "SELECT k.seq, k.entity, k.entity_id, k.op, k.sealed FROM change k "
@@ -30,7 +30,7 @@ _CHANGES = Sql(
     "WHERE k.stream_id = ? AND k.operation_id = ? ORDER BY k.seq"
 )
 # Of each thing the last: there may be a million, of a few contacts.
-_SINCE = Sql(
+_SINCE = about_since(
     "SELECT entity, entity_id, version, actor_id, at FROM change WHERE stream_id = ? AND seq IN "  # noqa: S608
     f"(SELECT max(l.seq) {SINCE.format('?', '?')} GROUP BY l.entity, l.entity_id) ORDER BY seq"
 )
