@@ -56,7 +56,7 @@ def prune(instance: Path, keep: int, made: Path | None = None) -> list[Path]:
     `made` stays, whatever a clock that was ahead has named others."""
     found = newest_first(instance)
     old = [path for path in found[keep:] if path != made]
-    if old and not any(map(_is_whole, found[:keep])):  # the disk may have spoilt them since
+    if made is None and old and not any(map(_is_whole, found[:keep])):  # spoilt by the disk
         spared = next((path for path in old if _is_whole(path)), None)
         old = [path for path in old if path != spared]
     old += _abandoned(instance)

@@ -30,7 +30,7 @@ def test_what_was_acknowledged_before_it_began_is_there(
     hands = [Keen(people[n % 2], n) for n in range(4)]
     archive = tmp_path / "x.backup"
     with Crowd(hands) as crowd:
-        crowd.wait_for(60)
+        crowd.wait_for(40)
         before = [dict(hand.acknowledged) for hand in hands]
         words = ("backup", "create", "--output", str(archive))
         code, _, err = contactapp(tmp_path, {**server.settings, **SECRETS}, *words)

@@ -4,7 +4,7 @@ import base64
 import resource
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, MetaData, String
 
 from contactapp.backup import creating, shelf, tables
 from contactapp.backup.archive import BadArchive, Reader
@@ -12,11 +12,13 @@ from contactapp.backup.restoring import Refused
 from contactapp.backup.source import key_of
 from contactapp.database import Sql, database, lane
 from contactapp.engine import DatabaseFull
+from contactapp.extensions import db
 from contactapp.pictures.service import AVATARS, PHOTOS
 from tests.support.backups import SECRETS, Place, back_up, fill, rewritten
 from tests.support.cast import Person
 from tests.support.chains import Story
 from tests.support.command import key
+from tests.support.engines import on_one_engine
 from tests.support.pictures import PNG, files, picture
 
 
@@ -49,6 +51,8 @@ def test_every_table_is_in_it_with_every_column(home):
         if table.name not in {"alembic_version", "worker"}
     }
     assert wanted == {t.name: {name for name, _ in t.columns} for t in tables.tables()}
+    kinds = {type(column.type) for table in db.metadata.sorted_tables for column in table.columns}
+    assert kinds <= {BigInteger, Integer, String, Boolean, LargeBinary}  # what JSON carries whole
 
 
 # BR-4
@@ -107,6 +111,16 @@ def test_who_writes_does_not_wait_and_is_not_in_it(old):
     assert made.rows["contact"] == there - 1
 
 
+def test_pictures_are_heard_of_as_rows_are(home):
+    heard = []
+    with home.app.app_context():
+        creating.create(home.archive.with_name("x"), heard.append)
+    home.archive.with_name("x").unlink()
+    assert heard.count(0) == 4  # two avatars and two photos
+    assert sum(heard) == sum(home.made.rows.values())
+
+
+@on_one_engine
 def test_two_are_not_made_at_once(old, monkeypatch):
     app, _ = old
 
@@ -142,7 +156,7 @@ def test_a_full_disk_leaves_the_backups_that_there_are(old, full_disk):
 
 
 # DU-4, BR-2
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@on_one_engine
 def test_a_full_disk_leaves_the_database_that_there_is(home, old, place, full_disk, reopened):
     place.restore(back_up(old[0]).path)
     full_disk(200_000)
@@ -175,6 +189,7 @@ def test_rows_that_are_not_those_of_the_manifest_are_told(home, place, tmp_path)
 
 
 # BR-1
+@on_one_engine
 def test_a_chain_that_was_broken_before_is_told(engine, new_app, place):
     story = Story(new_app(engine, **SECRETS))
     story.tamper("UPDATE change SET version = 99 WHERE stream_id = :stream AND seq = 2")
