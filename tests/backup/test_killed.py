@@ -31,12 +31,17 @@ if moment == "among the rows":
     progress = lambda _: has_app_context() and die()
 elif moment == "after the pictures":
     os.sync = die
-elif moment == "in the step itself":
-    sqlalchemy.Connection.commit = target.os.fsync = die
-elif moment == "after the step":
-    for kind in (target.SqliteTarget, target.PostgresTarget):
-        kind.step = kind.take_place
-        kind.take_place = lambda self: (self.step(), die())
+else:
+    def take_place(self):
+        if moment == "in the step itself":
+            sqlalchemy.Connection.commit = os.fsync = die
+        steps[type(self)](self)
+        die()
+
+    kinds = target.SqliteTarget, target.PostgresTarget
+    steps = {kind: kind.take_place for kind in kinds}
+    for kind in kinds:
+        kind.take_place = take_place
 restoring.restore(load(), Path(sys.argv[2]), [], force=True, progress=progress)
 """
 STEP = "in the step itself"
