@@ -51,7 +51,7 @@ class Frame(NamedTuple):
 
 class Writer:
     """Writes a backup into an empty file. `close` makes it whole; until then nobody takes it for
-    one."""
+    one. Whoever made the file has what was written last put on the disk."""
 
     def __init__(self, file: BinaryIO, header: dict[str, Any], key: bytes) -> None:
         self._file = file
@@ -78,7 +78,6 @@ class Writer:
         self._frame({"kind": "manifest", **manifest})
         self._put(_LENGTH.pack(0) + _LAST.pack(start, self._seal.number))
         self._put(self._digest.digest())
-        self._sync()
 
     def _frame(self, head: dict[str, Any], body: bytes = b"") -> None:
         blob = self._seal.sealed(orjson.dumps(head) + b"\n" + body)

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import sqlite3
 import struct
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -116,14 +117,16 @@ def test_one_whose_names_lead_elsewhere(home, place, tmp_path, name):
 
 # BR-2
 @on_one_engine
-@pytest.mark.parametrize("where", ["table", "column"])
+@pytest.mark.parametrize("where", ["table", "column", "manifest"])
 @pytest.mark.usefixtures("untouched")
 def test_one_whose_tables_are_sql(home, place, tmp_path, where):
     def evil(head, body):
         if head["kind"] == "rows" and where == "table":
             head["table"] = "users; DROP TABLE users"
-        elif head["kind"] == "rows":
+        elif head["kind"] == "rows" and where == "column":
             head["columns"][0][0] = "id) SELECT (1"
+        elif head["kind"] == where:
+            head["tables"]["contact"]["key"][0] = "id; DROP TABLE users"
         yield head, body
 
     refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=evil), "table or column")
@@ -131,13 +134,52 @@ def test_one_whose_tables_are_sql(home, place, tmp_path, where):
 
 # BR-2
 @on_one_engine
+@pytest.mark.parametrize("what", ["contact", "file"])
 @pytest.mark.usefixtures("untouched")
-def test_one_from_which_rows_were_taken(home, place, tmp_path):
+def test_one_from_which_something_was_taken(home, place, tmp_path, what):
     def fewer(head, body):
-        if head["kind"] != "rows" or head["table"] != "contact":
+        if head.get("table", head["kind"]) != what:
             yield head, body
 
-    refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=fewer), "other rows")
+    refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=fewer), "other rows or")
+
+
+# BR-2
+@on_one_engine
+@pytest.mark.usefixtures("untouched")
+def test_one_whose_picture_is_another(home, place, tmp_path):
+    def other(head, body):
+        yield head, body[::-1] if head["kind"] == "file" else body
+
+    changed = rewritten(place.settings, home.archive, tmp_path, frame=other)
+    refuses(place, changed, "is not what was put into it")
+
+
+# BR-2
+@on_one_engine
+@pytest.mark.usefixtures("untouched")
+def test_one_without_its_manifest(home, place, tmp_path):
+    def fewer(head, body):
+        if head["kind"] != "manifest":
+            yield head, body
+
+    path = rewritten(place.settings, home.archive, tmp_path, frame=fewer)
+    ended = path.read_bytes() + bytes(4) + bytes(16)
+    path.write_bytes(ended + hashlib.sha256(ended).digest())
+    refuses(place, path, "cut off or changed")
+
+
+# BR-2
+@on_one_engine
+def test_a_length_that_was_changed_takes_no_memory(home, place, tmp_path):
+    text = orjson.dumps(Reader(home.archive).header)
+    path = tmp_path / "x.backup"
+    start = MAGIC + struct.pack(">I", len(text)) + text + struct.pack(">I", 2**32 - 1)
+    path.write_bytes(start + hashlib.sha256(start).digest())
+    tracemalloc.start()
+    refuses(place, path, "cut off or changed")
+    assert tracemalloc.get_traced_memory()[1] < 2**28
+    tracemalloc.stop()
 
 
 # BR-2

@@ -188,6 +188,18 @@ def test_rows_that_are_not_those_of_the_manifest_are_told(home, place, tmp_path)
         place.verify(changed)
 
 
+@on_one_engine
+def test_a_column_that_no_revision_had_is_told(home, place, tmp_path):
+    def other(head, body):
+        if head["kind"] == "rows" and head["table"] == "key":
+            head["columns"][0][0] = "number"
+        yield head, body
+
+    changed = rewritten(place.settings, home.archive, tmp_path, frame=other)
+    with pytest.raises(BadArchive, match="columns of key that no revision had"):
+        place.verify(changed)
+
+
 # BR-1
 @on_one_engine
 def test_a_chain_that_was_broken_before_is_told(engine, new_app, place):
