@@ -76,6 +76,8 @@ def test_whenever_it_is_killed(home, engine, new_app, place, reopened, tmp_path)
 
     for moment in BEFORE[engine]:
         killed(moment)
+        restoring.clear_up(place.settings)
+        assert left_of(place) == [], moment
     with scratch.opened(place.settings, place.url) as app:  # without any command before
         assert read_ledger(app) == read_ledger(old)
     killed("after the step")

@@ -278,6 +278,21 @@ def test_where_another_program_has_its_tables(home, place, others):
 
 # BR-2
 @on_one_engine
+def test_a_file_that_cannot_be_read_is_kept_under_another_name(home, settled):
+    path = Path(settled.url.removeprefix("sqlite:///"))
+    with path.open("rb+") as file:
+        file.write(b"spoilt by the disk")
+    spoilt = path.read_bytes()
+    refuses(settled, home.archive, "cannot be read. --force keeps it", Refused)
+    assert path.read_bytes() == spoilt
+    assert settled.restore(home.archive, force=True).came_back.accounts == 4
+    [kept] = path.parent.glob("*.damaged-*")
+    assert kept.read_bytes() == spoilt
+    assert path.read_bytes() != spoilt
+
+
+# BR-2
+@on_one_engine
 def test_where_a_server_runs(home, new_server, tmp_path):
     server = new_server("sqlite", **SECRETS)
     visitor = server.person()
@@ -297,7 +312,10 @@ def test_where_somebody_has_the_database_open(home, settled, reopened, monkeypat
     monkeypatch.setattr(target, "_PATIENCE", 0.1)
     app = reopened(settled)
     assert app.test_client().get("/readyz").status_code == 200
-    refuses(settled, home.archive, "the database is in use", Refused, force=True)
+    filled = []
+    look = lambda _: filled.append(has_app_context())  # noqa: E731
+    refuses(settled, home.archive, "database is in use", Refused, force=True, progress=look)
+    assert not any(filled)
 
 
 # BR-2
