@@ -335,6 +335,22 @@ def test_where_somebody_on_another_machine_comes_meanwhile(home, settled, monkey
 
 # BR-2
 @on_one_engine
+def test_nobody_reads_or_writes_meanwhile(home, settled):
+    path, told = settled.url.removeprefix("sqlite:///"), []
+
+    def come(_bytes):
+        if has_app_context() and not told:
+            with closing(database.sqlite3.connect(path, timeout=0)) as connection:
+                with pytest.raises(database.sqlite3.OperationalError) as refusal:
+                    connection.execute("SELECT count(*) FROM users")
+            told.append(str(refusal.value))
+
+    settled.restore(home.archive, force=True, progress=come)
+    assert told == ["database is locked"]
+
+
+# BR-2
+@on_one_engine
 def test_a_new_database_that_somebody_has_open_does_not_take_the_place(home, settled):
     path = Path(settled.url.removeprefix("sqlite:///"))
     before, opened = contents(settled), []
