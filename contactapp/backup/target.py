@@ -19,7 +19,6 @@ from . import shelf
 from .tables import tables
 
 _SCHEMA = "contactapp_restored"
-_LOCK = 0x72657374  # any number, the same for all who restore
 _PATIENCE = 3.0  # seconds: PostgreSQL notices late that a client has gone
 _OTHERS = text(
     # Of others' connections an ordinary user is not told the type; PostgreSQL's own have no user.
@@ -149,9 +148,11 @@ class PostgresTarget:
     def __init__(self, settings: Settings) -> None:
         url = make_url(settings.database_url)
         options = engines.engine_options(url, settings.busy_timeout_seconds)
-        # Without a pool: with a connection goes the lock that it holds.
+        # Without a pool, which would leave connections that look like somebody else's.
         self._engine: Engine = create_engine(url, poolclass=NullPool, **options)
-        self._watch = 0  # the process that serves the connection which is held all along
+        # The process that serves the connection which is held all along, by which two that restore
+        # at once see each other.
+        self._watch = 0
         path = f"{url.query.get('options', '')} -csearch_path={_SCHEMA}".strip()
         new = url.update_query_dict({"options": path})
         self.url = new.render_as_string(hide_password=False)
@@ -171,8 +172,6 @@ class PostgresTarget:
         with self._engine.connect() as connection:
             self._wait_for_others(connection)
             self._watch = connection.scalar(text("SELECT pg_backend_pid()"))
-            if not connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK}):
-                raise InUse("another restore is running: wait for it")
             connection.commit()
             yield
 

@@ -8,6 +8,8 @@ import requests
 from click.testing import CliRunner
 
 from contactapp import key_rotation
+from contactapp.backup import creating
+from contactapp.backup.archive import Reader
 from contactapp.cli import cli
 from contactapp.database import Sql, lane
 from contactapp.startup import StartError
@@ -168,6 +170,8 @@ def test_a_rotation_that_was_interrupted_goes_on(engine, new_app, monkeypatch):
         assert next(key_rotation.rotate()) == (2, 0)
         half = dict(lane().all(_WRAPPED))
         assert sum(half[id_] != before[id_] for id_ in before) == 2
+        header = Reader(creating.create().path).header
+        assert header["master_keys"] == ["k1", "k2"]  # a restore needs both
         done = sum(some for some, _ in key_rotation.rotate())
         after = dict(lane().all(_WRAPPED))
         assert done == len(before) - 2

@@ -340,9 +340,11 @@ def test_nobody_reads_or_writes_meanwhile(home, settled):
 
     def come(_bytes):
         if has_app_context() and not told:
-            with closing(database.sqlite3.connect(path, timeout=0)) as connection:
-                with pytest.raises(database.sqlite3.OperationalError) as refusal:
-                    connection.execute("SELECT count(*) FROM users")
+            with (
+                closing(database.sqlite3.connect(path, timeout=0)) as connection,
+                pytest.raises(database.sqlite3.OperationalError) as refusal,
+            ):
+                connection.execute("SELECT count(*) FROM users")
             told.append(str(refusal.value))
 
     settled.restore(home.archive, force=True, progress=come)

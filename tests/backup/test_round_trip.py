@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contactapp.backup.archive import FORMAT, Reader, Writer
 from contactapp.backup.packing import packed, unpacked
+from contactapp.keyring import keyring
 from tests.support.backups import Place, back_up, export, person_of
 from tests.support.chains import count_chains, follow_all
 from tests.support.ledger import read_ledger
@@ -34,8 +35,21 @@ def test_exports_are_the_same_bytes_on_either_engine(home, moved):
     with moved.app.app_context():
         assert [chain for chain in follow_all() if chain.broken] == []
         assert count_chains() > 3
+
+
+# BR-1
+def test_and_so_they_are_when_it_goes_back(home, moved, place, reopened):
     again = back_up(moved.app)
     assert again.rows["contact"] == home.made.rows["contact"]
+    place.restore(again.path)
+    app = reopened(place)
+    twin = person_of(app, home.cast.alice)
+    assert export(twin) == home.exports["alice"]
+    epochs = set()
+    for each in (home.app, moved.app, app):
+        with each.app_context():
+            epochs.add(keyring().epoch())
+    assert len(epochs) == 3
 
 
 # BR-3
