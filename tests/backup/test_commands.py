@@ -7,11 +7,11 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from contactapp import key_rotation
+from contactapp import crypto, key_rotation
 from contactapp.backup import creating
 from contactapp.backup.archive import Reader
 from contactapp.cli import cli
-from contactapp.database import Sql, lane
+from contactapp.database import Sql, lane, write_transaction
 from contactapp.startup import StartError
 from tests.support.backups import SECRETS, Place, back_up, fill, person_of
 from tests.support.cast import PASSWORD, Person
@@ -21,6 +21,7 @@ from tests.support.engines import on_one_engine
 from tests.support.traffic import Hand
 
 OLD, NEW = key("master"), key("new master", name="k2")
+_SPOIL = Sql("UPDATE key SET wrapped = ? WHERE id = (SELECT max(id) FROM key)")
 _WRAPPED = Sql("SELECT id, wrapped FROM key ORDER BY id")
 
 
@@ -70,6 +71,13 @@ def test_making_listing_verifying_and_pruning(installed, tmp_path):
     assert code == 0
     assert out.startswith(f"deleted {older}\n")
     assert out.endswith("\n1 backups are kept.\n")
+    for path in installed.instance.glob("avatars/*"):
+        path.unlink()
+    _, out, _ = installed.run("backup", "create", "--output", tmp_path / "less")
+    assert out.endswith("\n1 pictures are in no folder and were left out.\n")
+    code, out, _ = installed.run("backup", "verify", tmp_path / "less")
+    assert code == 1
+    assert out.endswith("\n3 pictures are named and not in it.\n")
     (tmp_path / "none").write_text("x")
     code, _, err = installed.run("backup", "verify", tmp_path / "none")
     assert code == 1
@@ -127,6 +135,26 @@ def test_a_new_master_key_is_made_and_the_old_ones_are_told(installed, tmp_path)
     assert kept[0] == f"CONTACTAPP_MASTER_KEYS={both['MASTER_KEYS']}"
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
     assert installed.run("keys", "export", "--output", tmp_path / "kept")[0] == 1
+
+
+@on_one_engine
+def test_keys_that_no_master_key_opens_are_told_and_stay(installed):
+    foreign = bytes([crypto.VERSION]) + crypto.master_id("k9").to_bytes(4, "big") + bytes(60)
+
+    @write_transaction
+    def spoil():
+        return lane().run(_SPOIL, (foreign,))
+
+    with installed.app.app_context():
+        assert spoil() == 1
+    both = {"MASTER_KEYS": f"{NEW},{OLD}"}
+    code, out, err = installed.run("keys", "rotate", **both)
+    assert (code, bool(re.match(r"1\d keys are wrapped with k2 now", out))) == (1, True)
+    assert "1 keys are wrapped with a master key that is not in CONTACTAPP_MASTER_KEYS" in err
+    out = installed.run("keys", "status", **both)[1]
+    assert re.search(r"^k9    wraps 1 keys, 0 backups need it  NOT in CONTACTAPP_MASTER", out, re.M)
+    with installed.app.app_context():
+        assert foreign in {bytes(wrapped) for _, wrapped in lane().all(_WRAPPED)}
 
 
 # TK-8

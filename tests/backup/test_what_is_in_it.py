@@ -1,6 +1,7 @@
 """A backup has all that must be in it, and shows nothing of it to who lacks the key."""
 
 import base64
+import os
 import resource
 
 import pytest
@@ -14,6 +15,7 @@ from contactapp.database import Sql, database, lane
 from contactapp.engine import DatabaseFull
 from contactapp.extensions import db
 from contactapp.pictures.service import AVATARS, PHOTOS
+from contactapp.users import avatars
 from tests.support.backups import SECRETS, Place, back_up, fill, rewritten
 from tests.support.cast import Person
 from tests.support.chains import Story
@@ -81,19 +83,25 @@ def test_a_picture_that_is_replaced_while_it_is_made_is_in_it(old):
     before = {f"avatars/{name}" for name in files(app)} | {
         f"photos/{name}" for name in files(app, PHOTOS)
     }
-    replaced = []
+    replaced, instance = [], app.extensions["contactapp.settings"].instance_path
 
     def replace(_rows):
         if not replaced:
             replaced.append(ann.put("/users/me/avatar", data=picture(), headers=PNG))
             assert replaced[0].status_code < 300
+            for path in instance.glob("avatars/*"):
+                os.utime(path, (0, 0))
+            avatars.sweep()
 
     with app.app_context():
         made = creating.create(progress=replace)
     assert (names_in(app, made.path), made.missing) == (before, 0)
     assert len(files(app, AVATARS)) == 6  # until the sweep
+    with app.app_context():
+        avatars.sweep()
+    assert len(files(app, AVATARS)) == 3
     ann.put("/users/me/avatar", data=picture(), headers=PNG)
-    assert len(files(app, AVATARS)) == 6
+    assert len(files(app, AVATARS)) == 3
 
 
 def test_who_writes_does_not_wait_and_is_not_in_it(old):
