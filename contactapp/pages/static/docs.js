@@ -28,6 +28,7 @@
     url: place.dataset.spec,
     deepLinking: true,
     filter: true,
+    docExpansion: "none", // drawing all operations at once takes seconds
     tryItOutEnabled: true,
     displayRequestDuration: true,
     persistAuthorization: true,
