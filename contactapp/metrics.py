@@ -62,6 +62,7 @@ FAMILIES = {
     "jobs_pending": Family("gauge", "Jobs to be done, now or later"),
     "jobs_dead": Family("gauge", "Jobs given up"),
     "worker_silence_seconds": Family("gauge", "Since a job worker was heard of"),
+    "backup_failing": Family("gauge", "Whether the last try of a scheduled backup failed"),
     "backup_age_seconds": Family("gauge", "Since the newest backup of this server was made"),
     "wal_bytes": Family("gauge", "Size of SQLite's write-ahead log"),
 }

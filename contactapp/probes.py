@@ -90,7 +90,7 @@ def _late_work() -> Iterator[str]:
 def _late_backup() -> Iterator[str]:
     given = settings()
     if jobs_service.is_failing(BACKUP):
-        yield "the last scheduled backup failed: the job worker's log says why"
+        yield ("the last scheduled backup failed, or was killed: see the job worker's log")
     age = shelf.age_seconds(given.instance_path)
     if age is not None and age > 2 * 3600 * given.backup_hours:
         yield f"the newest backup is {age / 3600:.0f} hours old"
@@ -135,6 +135,8 @@ def _found_now() -> Iterator[tuple[str, float]]:
     yield "jobs_pending", backlog.pending
     yield "jobs_dead", backlog.dead
     yield "worker_silence_seconds", backlog.silence
+    if settings().backup_hours:  # whichever worker, on whichever host, made it
+        yield "backup_failing", int(jobs_service.is_failing(BACKUP))
     age = shelf.age_seconds(settings().instance_path)
     if age is not None:
         yield "backup_age_seconds", age
