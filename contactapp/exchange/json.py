@@ -29,6 +29,7 @@ _OURS = re.compile(
     rb'(?:"format"\s*:\s*"contactapp"\s*,\s*)?"contacts"\s*:\s*\['
 )
 _LOOK = 4096  # bytes that tell what kind of document it is
+_MAX_DEPTH = 1000  # brackets; a contact has fewer than 32
 _MARKS = re.compile(rb'["{}\[\]]')
 _IN_TEXT = re.compile(rb'["\\]')
 
@@ -167,6 +168,8 @@ class _Splitter:
                     counted, start = at, at - 1
                     self._parts, self._size, self._begun = [], 0, self._line
                 self._depth += 1
+                if self._depth > _MAX_DEPTH:
+                    raise Unreadable("The file is nested too deeply.")
             else:
                 self._depth -= 1
                 if self._depth < 0:

@@ -86,6 +86,7 @@ def test_a_photo_comes_with_its_type():
         b'[{"a": "',
         b"[}]]",
         b"[]][",
+        b"[" * 1001 + b"]" * 1001,
         b'{"format":"contactapp","version":2,"contacts":[]}',
     ],
 )

@@ -57,7 +57,7 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row | Problem]:
         end = reader.line_num + skipped
         if found.was_cut():
             problem = ("row_too_large", f"A line has more than {MAX_LINE} bytes.")
-        elif not problem and not _is_storable("".join(cells)):
+        elif not problem and cells and not _is_storable("".join(cells)):
             problem = ("invalid_text", "Contains NUL or a lone surrogate.")
         if problem:
             yield Problem(line, end, *problem)
