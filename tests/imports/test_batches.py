@@ -173,9 +173,7 @@ def test_what_came_after_a_preview_was_there_before_its_commit(owner):
     assert counts(done) == (1, 0, 0, 1, 0)
 
 
-def test_an_import_whose_job_was_given_up_goes_on_when_that_is_replayed(
-    owner, by_two, monkeypatch
-):
+def test_an_import_whose_job_was_given_up_goes_on_when_that_is_replayed(owner, by_two, monkeypatch):
     answer = send(owner, b"".join(map(card, range(6))))
     inner, left = running.commit_some, [1]
 

@@ -3,7 +3,8 @@
 import base64
 import csv
 import zipfile
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from io import BytesIO
 from time import perf_counter
 
@@ -97,6 +98,36 @@ def test_the_limit_is_honoured_exactly(owner):
     assert [row["reason"] for row in found["rows"]] == ["contact_limit_reached"] * 2
     assert book_state(owner)[2:] == (4, 4)
     assert owner.get(f"/imports/{found['id']}/rejected").data == card(3) + card(4)
+
+
+def at_once(*deeds):
+    """What each of them returns, when all are done side by side."""
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [one.result() for one in [pool.submit(deed) for deed in deeds]]
+
+
+# CC-2
+def test_the_limit_is_exact_when_many_import_and_create_at_once(owner):
+    set_user(owner.app, owner.id, contact_limit=10)
+    files = [b"".join(card(10 * n + m, UID="") for m in range(4)) for n in range(3)]
+    imports = [partial(sent, owner, file) for file in files]
+    creates = [partial(owner.post, "/contacts", json={"nickname": "n"})] * 5
+    found = at_once(*imports, *creates)
+    created = sum(one["created"] for one in found[:3])
+    assert created + [answer.status_code for answer in found[3:]].count(201) == 10
+    assert created + sum(one["rejected"] for one in found[:3]) == 12
+    assert book_state(owner)[2:] == (10, 10)
+
+
+# FI-6
+def test_the_same_file_twice_at_once_is_there_once(owner, app):
+    other = Person(app, "otto")
+    found = at_once(*[partial(sent, person, THREE) for person in (owner, owner, other)])
+    assert sorted(map(counts, found[:2])) == [(3, 0, 0, 3, 0), (3, 3, 0, 0, 0)]
+    assert counts(found[2]) == (3, 3, 0, 0, 0)
+    assert book_state(owner)[2:] == book_state(other)[2:] == (3, 3)
+    # A UID is one contact's alone; the other keeps it for its files.
+    assert export(owner) == export(other)
 
 
 def test_what_is_wrong_is_told_with_its_line_and_field(owner):
