@@ -13,13 +13,12 @@ from ..actor import Book
 from ..database import Sql, lane
 from ..errors import Gone, NotFound
 from ..keyring import keyring
-from ..paging import PAGE_BYTES, kept_json
+from ..paging import PAGE_BYTES
 from .models import GENESIS
 from .service import ENTITIES, SHOWN
-from .shown import shown_fields
+from .shown import shown_after
 
 AT = 7  # where a row has its time
-_LONG_ITEM = 2**14  # bytes; dumping short ones twice is a tenth of a page's time
 _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types than were asked for
 
 # One statement sees one state of the database: the stream's, that of the cursor's own row, and the
@@ -145,8 +144,7 @@ def items(part: Part) -> list[dict[str, Any]]:
     found = []
     for row in part.rows:
         seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
-        texts = sealed and orjson.loads(open_(sealed, seq))
-        after = texts and shown_fields(entity, texts["after"])
+        text = open_(sealed, seq) if sealed else None
         found.append(
             {
                 "seq": seq,
@@ -158,9 +156,10 @@ def items(part: Part) -> list[dict[str, Any]]:
                 "at": clock.rfc3339(at),
                 "actor_id": actor_id,
                 "request_id": request_id,
-                "data": kept_json(after) if sealed and len(sealed) > _LONG_ITEM else after,
+                "data": text and shown_after(entity, text),
             }
         )
         if entity == "data":  # by which its reader knows it, a deleted one too
-            found[-1]["key"] = texts and (after or texts["before"])["key"]
+            texts = orjson.loads(text) if text else None
+            found[-1]["key"] = texts and (texts["after"] or texts["before"])["key"]
     return found
