@@ -24,7 +24,7 @@ from .auth.second_factor_routes import second_factor
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
-from .changes import feed
+from .changes import poller, waiting
 from .changes.routes import changes
 from .config import Settings, load
 from .contacts.merge_routes import merges
@@ -91,7 +91,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
     init_keys(app, settings)
     books_service.init_app(app, settings)
-    feed.init_app(app, settings)
+    waiting.init_app(app, settings)
+    poller.init_app(app)
     data_service.init_app(app)
     pictures_service.init_app(app, settings)
     exports_service.init_app(app, settings)
@@ -149,7 +150,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
         settings.password_peppers,
         settings.bcrypt_cost,
         hashes,
-        max_waiting=max(1, settings.threads - hashes - 1),
+        max_waiting=max(1, settings.working_threads - hashes - 1),
     )
 
 

@@ -47,7 +47,7 @@ class Lane:
         self._patient = Sql(
             f"PRAGMA busy_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"
         )
-        self._is_sqlite = engine.dialect.name == "sqlite"
+        self.is_sqlite = engine.dialect.name == "sqlite"
         self._local = threading.local()
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
@@ -95,20 +95,20 @@ class Lane:
         opened: Connection | None = getattr(self._local, "opened", None)
         return opened is not None and opened.in_transaction and opened.usable
 
-    def writing(self, connection: Connection | None) -> None:
-        """Have this thread use the connection that the process writes on, or another if that is
-        not usable, until `reading`."""
+    def lend(self, connection: Connection | None) -> None:
+        """Have this thread use a connection that others use in turn, such as the one that the
+        process writes on, or another if that is not usable, until `take_back`."""
         self._local.own, self._local.opened = getattr(self._local, "opened", None), connection
 
-    def reading(self) -> Connection | None:
-        """Have this thread use its own connection again; the one that it wrote on."""
-        written = self._local.opened
+    def take_back(self) -> Connection | None:
+        """Have this thread use its own connection again; the one that was lent."""
+        lent = self._local.opened
         self._local.opened, self._local.own = self._local.own, None
-        return written
+        return lent
 
     def begin(self, patience: float = 0.0) -> None:
         """Begin a write transaction, waiting up to `patience` seconds for SQLite's write lock."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             self._begin_when_free(time.monotonic() + patience)
         else:
             self._begin(_BEGIN)
@@ -140,7 +140,7 @@ class Lane:
         """Commit the write transaction. Raises what its failure means; then roll back."""
         cursor = self._run(_COMMIT, ())
         # PostgreSQL answers the COMMIT of a transaction in which something failed with ROLLBACK.
-        if not self._is_sqlite and cursor.statusmessage != "COMMIT":
+        if not self.is_sqlite and cursor.statusmessage != "COMMIT":
             raise RuntimeError("a failed statement was passed over: nothing was committed")
         self._local.opened.in_transaction = self._local.opened.writes = False
 
@@ -192,7 +192,7 @@ class Lane:
             raise RuntimeError("rows are changed in a write transaction only")
 
     def _run(self, sql: Sql, parameters: Sequence[Any], again: bool = True) -> Any:
-        text = sql.qmark if self._is_sqlite else sql.numbered
+        text = sql.qmark if self.is_sqlite else sql.numbered
         in_transaction = False
         try:
             opened = self._mine()
@@ -228,7 +228,7 @@ class Lane:
         return opened
 
     def _cursor(self, connection: Any) -> Any:
-        if self._is_sqlite:
+        if self.is_sqlite:
             return connection.cursor()
         from .libpq import Cursor  # psycopg takes 6 MiB, which a worker on SQLite need not have
 
@@ -238,11 +238,11 @@ class Lane:
         dialect = self._engine.dialect
         positional, keywords = dialect.create_connect_args(self._engine.url)
         options = engines.engine_options(self._engine.url, self._busy_timeout)["connect_args"]
-        if self._is_sqlite:
+        if self.is_sqlite:
             options |= {"check_same_thread": False}  # close_all comes from another thread
         else:
             options |= {"autocommit": True}
         connection = dialect.loaded_dbapi.connect(*positional, **{**keywords, **options})
-        if self._is_sqlite:
+        if self.is_sqlite:
             engines.configure_sqlite(connection, self._busy_timeout)
         return connection
