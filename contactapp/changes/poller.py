@@ -29,7 +29,6 @@ log = logging.getLogger("contactapp")
 
 _PAUSE = 0.1  # seconds between two looks
 _AFTER_FAILURE = 1.0  # and while the database is away
-_LOOKS_AT_CLIENTS = 10  # in so many looks for changes, whether clients are still there
 _SENDING = 30.0  # seconds that a client may take for what it is sent at once
 # One parameter, however many streams: a statement for each number of them would be prepared.
 _SEQS = Sql(
@@ -130,12 +129,11 @@ class Poller:
 
     def _run(self) -> None:
         """Look until nobody listens."""
-        looks, failed = 0, False
+        failed = False
         while self._goes_on():
             time.sleep(_AFTER_FAILURE if failed else _PAUSE)
-            looks += 1
             try:
-                self._see_to_clients(looks)
+                self._see_to_clients()
                 self._look()
                 failed = False
             except DatabaseFailure as error:
@@ -162,7 +160,7 @@ class Poller:
             if any(seqs.get(id_) != seq for id_, seq in listener.told.items()):
                 listener.wake()
 
-    def _see_to_clients(self, looks: int) -> None:
+    def _see_to_clients(self) -> None:
         """Hang up on clients that take nothing; wake all where the process ends. Where clients have
         hung up, nobody would notice before the next thing is sent, and then the next."""
         now, ending = time.monotonic(), serving.is_ending()
@@ -172,10 +170,9 @@ class Poller:
                 listener.hang_up()
             elif ending:
                 listener.wake()
-        if looks % _LOOKS_AT_CLIENTS == 0:
-            for listener in _hung_up(self._all):
-                listener.gone = True
-                listener.wake()
+        for listener in _hung_up(self._all):
+            listener.gone = True
+            listener.wake()
 
 
 def _hung_up(listeners: frozenset[Listener]) -> list[Listener]:
