@@ -89,6 +89,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["contactapp.settings"] = settings
     configure_http(app, settings)
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
+    if settings.threads > settings.working_threads:  # most wait, and each would keep a connection
+        app.teardown_request(lambda _error: database().lane.give_back())
     init_keys(app, settings)
     books_service.init_app(app, settings)
     waiting.init_app(app, settings)

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine
@@ -50,6 +50,7 @@ class Lane:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._local = threading.local()
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._spare: list[Connection] = []
 
     def one(self, sql: Sql, parameters: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
@@ -175,6 +176,13 @@ class Lane:
         if opened is not None:
             opened.close()
 
+    def give_back(self) -> None:
+        """Leave this thread's connection to whichever thread needs one next."""
+        opened: Connection | None = getattr(self._local, "opened", None)
+        if opened is not None and not opened.in_transaction:
+            self._local.opened = None
+            self._spare.append(opened)
+
     def close_all(self) -> None:
         """Close the connections of every thread, when none of them reads any more."""
         for opened in list(self._all):
@@ -213,13 +221,21 @@ class Lane:
         failure = engines.failure_of(error)
         if failure is not None and not isinstance(failure, DatabaseBusy):
             self.close()
+            self._spare.clear()  # as lost as this one
         return isinstance(failure, DatabaseUnavailable)
 
     def _mine(self) -> Connection:
         opened: Connection | None = getattr(self._local, "opened", None)
         if opened is None or not opened.usable:
-            opened = self._local.opened = self._connect()
+            opened = self._local.opened = self._given_back() or self._connect()
         return opened
+
+    def _given_back(self) -> Connection | None:
+        while self._spare:
+            with suppress(IndexError):  # another thread was faster
+                if (opened := self._spare.pop()).usable:
+                    return opened
+        return None
 
     def _connect(self) -> Connection:
         connection = self._open()

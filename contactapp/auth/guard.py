@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, g, request
 
 from .. import clock, idempotency, metrics
 from ..actor import Actor
-from ..config import Settings
 from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
-from . import actors, second_factor, tickets, tokens
+from . import actors, hosts, second_factor, tickets, tokens
 from .actors import Signed
 from .api_tokens import PREFIX, ApiClaims, claims_of
 from .scopes import needed
 from .sessions import Client
 
 API = "/api/"
-_HOSTS = 100  # spellings remembered
 _TICKET = "contactapp.ticket"
 
 
@@ -70,7 +66,7 @@ def guard() -> Response | None:
     if endpoint in extensions["contactapp.unlimited"] or asked.method == "OPTIONS":
         return None
     host = asked.environ.get("HTTP_HOST", "")
-    if host not in extensions["contactapp.hosts"] and not _is_ours(app, host):
+    if host not in extensions["contactapp.hosts"] and not hosts.is_ours(app, host):
         raise BadRequest("unknown_host")
     if endpoint in extensions["contactapp.tickets"]:
         _find_ticket(asked)
@@ -134,30 +130,6 @@ def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:
     challenge += f', scope="{scope}"' if scope else ""
     headers = {"WWW-Authenticate": challenge}
     raise Forbidden("insufficient_scope", detail, headers=headers, scope=scope)
-
-
-def _is_ours(app: Flask, host: str) -> bool:
-    """Whether requests for this host are meant for us: BASE_URL's, the listed ones and this
-    machine's own; in development also any bare address, as of a phone in the same network."""
-    settings: Settings = app.extensions["contactapp.settings"]
-    name = host_name(host)
-    known = {urlsplit(settings.base_url or "").hostname, *settings.allowed_hosts, "localhost"}
-    if name.rstrip(".") not in known and name.strip("[]") not in known:
-        try:
-            address = ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        if settings.is_production and not address.is_loopback:
-            return False
-    if len(app.extensions["contactapp.hosts"]) < _HOSTS:
-        app.extensions["contactapp.hosts"].add(host)
-    return True
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, in lower case, without the port; an IPv6 address in brackets."""
-    name = host.lower()
-    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
 
 
 def bearer_token(asked: Request) -> str | None:

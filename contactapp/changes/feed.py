@@ -18,6 +18,7 @@ from typing import Any
 from .. import serving
 from ..actor import Actor
 from ..bounded import Busy
+from ..database import lane
 from . import cursor
 from .cursor import Told
 from .page import Page, read_page
@@ -63,6 +64,7 @@ def _waited(page: Page, query: dict[str, Any], again: Callable[[], Actor]) -> Pa
         left = until - time.monotonic()
         if left <= 0:
             break
+        lane().give_back()  # as in `stream`
         time.sleep(min(_PAUSE, left))
         page = read_page(again(), page.told, query["types"], query["limit"])
     return page

@@ -78,7 +78,7 @@ class Stream:
             metrics.count_stream_refused()
             raise Unavailable(RETRY_AFTER, _FULL) from None
         self._kept.enter_context(self._poller.listening(self._listener))
-        lane().close()  # while it waits it needs none, and there may be hundreds
+        lane().give_back()  # while it waits it needs none, and there may be hundreds
 
     def close(self) -> None:
         """Make room for somebody else."""

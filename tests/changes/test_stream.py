@@ -4,18 +4,13 @@ from contextlib import closing
 
 import pytest
 
-from contactapp import clock, serving
-from contactapp.books import service as books_service
-from contactapp.changes import poller, stream
-from contactapp.database import lane
+from contactapp.changes import stream
 from tests.auth.test_api_tokens import Program, made
 from tests.changes.test_feed import purge
-from tests.support.cast import Cast, refused
+from tests.support.cast import refused
 from tests.support.engines import on_one_engine
-from tests.support.events import PATIENCE, Parts
+from tests.support.events import Parts
 from tests.support.feed import follow, page, told
-from tests.support.numbers import read
-from tests.support.stored import set_user
 
 BEGINNING = "/changes/stream?since="
 
@@ -30,22 +25,6 @@ def story(alice):
     alice.put("/data/colour", json={"value": "blue"})
     alice.delete(f"/contacts/{ada['id']}")
     return start
-
-
-@pytest.fixture
-def opened():
-    """Open a stream of a person that is closed when the test ends."""
-    found = []
-
-    def open_(person, path="/changes/stream", **headers):
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        found.append(Parts(person.get(path, headers=headers)))
-        return found[-1]
-
-    open_.found = found
-    yield open_
-    for parts in found:
-        parts.close()
 
 
 def names(events):
@@ -156,6 +135,19 @@ def test_a_cursor_that_is_gone_is_told_and_the_stream_goes_on(alice, story, open
     assert page(alice, resync.id)["items"] == [change.data]
 
 
+def test_a_sign_of_life_says_how_far_it_has_come(alice, opened, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.01)
+    parts = opened(alice, "/changes/stream?types=contact.deleted")
+    [ready] = parts.next()
+    assert parts.text() == ":\n\n"
+    alice.contact()
+    comment, id_, *_ = parts.text().split("\n")
+    assert (comment, id_[:4]) == (":", "id: ")
+    assert page(alice, id_[4:])["items"] == []
+    assert len(page(alice, ready.id)["items"]) == 1
+    assert parts.text() == ":\n\n"
+
+
 # AZ-1
 def test_data_are_told_of_to_who_may_read_data(alice, story):
     for scopes, types in ((["contacts:read"], {"contact"}), (["contacts:read", "data:read"], None)):
@@ -173,95 +165,3 @@ def test_a_member_is_told_of_the_book_and_not_of_its_owners_data(cast, opened):
     contact = cast.alice.contact()
     [change] = parts.next()
     assert told([change.data]) == [("contact.created", contact["id"], 1)]
-
-
-# ---- when it ends
-
-
-def leave_book(alice, eve):
-    with alice.app.app_context():
-        books_service.unshare_book(alice.id, eve.id)
-
-
-def later(monkeypatch):
-    """After the life of an access token."""
-    now = clock.now_ms() + 901_000
-    monkeypatch.setattr(clock, "now_ms", lambda: now)
-
-
-ENDS = {
-    "signed out": lambda alice, eve, _: eve.post("/auth/logout"),
-    "disabled": lambda alice, eve, _: set_user(eve.app, eve.id, active=False),
-    "no member any more": lambda alice, eve, _: leave_book(alice, eve),
-    "expired": lambda alice, eve, patch: later(patch),
-}
-
-
-# AZ-6
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("then_written", [True, False])
-def test_it_ends_with_what_it_was_opened_by(cast, opened, monkeypatch, end, then_written):
-    assert stream.HEARTBEAT <= 15  # what a stream does not learn before, it does then
-    if not then_written:
-        monkeypatch.setattr(stream, "HEARTBEAT", 0.01)
-    alice, eve = cast.alice, cast.eve
-    parts = opened(eve, f"/changes/stream?book={alice.book_id}")
-    assert names(parts.next()) == ["ready"]
-    if not then_written:
-        assert parts.next() == []  # a comment
-    ENDS[end](alice, eve, monkeypatch)
-    if then_written:
-        alice.sign_in()
-        alice.contact(first_name="Zaphod-marker")
-    assert parts.ended()
-
-
-def test_it_ends_with_the_process(alice, opened, monkeypatch):
-    parts = opened(alice)
-    parts.next()
-    monkeypatch.setattr(serving, "_told", lambda: True)
-    assert parts.ended()
-
-
-# ---- places and threads
-
-
-@pytest.fixture(scope="module")
-def one_place(engine, new_app):
-    return new_app(engine, THREADS="3")
-
-
-def test_who_finds_no_place_is_told_of_the_long_answer(one_place, opened):
-    people = Cast(one_place)
-    parts = opened(people.alice)
-    parts.next()
-    answer = people.bob.get("/changes/stream")
-    problem = refused(answer, 503, "unavailable")
-    assert answer.headers["Retry-After"] == "5"
-    assert "/api/v1/changes?wait=20" in problem["detail"]
-    numbers = read(one_place)
-    assert (numbers("streams"), numbers("streams_refused_total") > 0) == (1, True)
-    parts.close()
-    assert names(opened(people.bob).next()) == ["ready"]
-
-
-def test_nobody_gets_all_places(cast, opened):
-    for _ in range(4):  # of eighteen
-        opened(cast.alice).next()
-    refused(cast.alice.get("/changes/stream"), 503, "unavailable")
-    assert names(opened(cast.bob).next()) == ["ready"]
-
-
-def test_it_holds_no_connection_and_all_share_one_thread(app, cast, opened):
-    with app.app_context():
-        own, looking = lane(), poller.poller()
-    threads = set()
-    for person in (cast.alice, cast.bob, cast.carol):
-        opened(person).next()
-        assert getattr(own._local, "opened", None) is None
-        threads.add(looking._thread)
-    [thread] = threads
-    for parts in reversed(opened.found):
-        parts.close()
-    thread.join(PATIENCE)
-    assert (thread.is_alive(), looking._thread, looking._of) == (False, None, {})

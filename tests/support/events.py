@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -86,7 +87,8 @@ class Listening:
     def close(self):
         """Hang up, in the middle of whatever comes."""
         # Closing it would wait for the thread that reads.
-        self._connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the server was faster
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 def parsed(lines):
@@ -116,7 +118,11 @@ class Parts:
 
     def next(self):
         """The events of the next part; none where it is a comment."""
-        return list(parsed(next(self._parts).split(b"\n")))
+        return list(parsed(self.text().encode().split(b"\n")))
+
+    def text(self):
+        """The next part as it is."""
+        return next(self._parts).decode()
 
     def ended(self):
         """Whether there is no further part."""
