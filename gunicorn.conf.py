@@ -26,6 +26,7 @@ _counts = metrics.folder_of(_settings.instance_path)
 bind = _settings.bind
 workers = _settings.workers
 threads = _settings.threads
+worker_connections = 1000 + threads  # those with a thread, and those kept open without one
 # Threads, because bcrypt releases the interpreter lock: with sync workers four people who sign in
 # bring everybody else's requests to a halt.
 worker_class = "gthread"

@@ -25,7 +25,7 @@ from .backup import restoring
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
-from .changes import feed
+from .changes import poller, waiting
 from .changes.routes import changes
 from .config import Settings, load
 from .contacts.merge_routes import merges
@@ -90,9 +90,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["contactapp.settings"] = settings
     configure_http(app, settings)
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
+    if settings.threads > settings.working_threads:  # most wait, and each would keep a connection
+        app.teardown_request(lambda _error: database().lane.give_back())
     init_keys(app, settings)
     books_service.init_app(app, settings)
-    feed.init_app(app, settings)
+    waiting.init_app(app, settings)
+    poller.init_app(app)
     data_service.init_app(app)
     pictures_service.init_app(app, settings)
     exports_service.init_app(app, settings)
@@ -162,7 +165,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
         settings.password_peppers,
         settings.bcrypt_cost,
         hashes,
-        max_waiting=max(1, settings.threads - hashes - 1),
+        max_waiting=max(1, settings.working_threads - hashes - 1),
     )
 
 

@@ -52,6 +52,8 @@ FAMILIES = {
         "counter", "Reads of a book by how its view was found", ("entity", "how")),
     "views": Family("gauge", "Opened books in memory", ("entity",)),
     "view_bytes": Family("gauge", "About what they take", ("entity",)),
+    "streams": Family("gauge", "Streams of changes that are open"),
+    "streams_refused_total": Family("counter", "Streams of changes that found no place"),
     "jobs_total": Family("counter", "Attempts at jobs by what became of them", ("kind", "end")),
     "backup_failures_total": Family("counter", "Scheduled backups that could not be made"),
     "process_id": Family("gauge", "The processes that count", ("process",)),
@@ -71,6 +73,8 @@ FAMILIES = {
 _ALWAYS = [
     ("limit_store_failures_total",),
     ("backup_failures_total",),
+    ("streams",),
+    ("streams_refused_total",),
     *[("view_reads_total", e, how) for e in ENTITIES for how in ("hit", "follow", "load", "row")],
     *[(name, e) for e in ENTITIES for name in ("views", "view_bytes")],
 ]
@@ -189,6 +193,16 @@ def keep_views(entity: str, views: int, size: int) -> None:
     """This process now has so many views in memory, of about so many bytes."""
     _counts.set(views, "views", entity)
     _counts.set(size, "view_bytes", entity)
+
+
+def keep_streams(streams: int) -> None:
+    """So many streams of changes are open in this process now."""
+    _counts.set(streams, "streams")
+
+
+def count_stream_refused() -> None:
+    """A stream of changes found no place."""
+    _counts.add("streams_refused_total")
 
 
 def count_job(kind: str, end: str) -> None:

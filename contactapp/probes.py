@@ -10,7 +10,7 @@ from flask import Blueprint, Request, Response, current_app, request
 
 from . import metrics
 from .answers import answer_object
-from .auth import attempts, guard
+from .auth import attempts, guard, hosts
 from .backup import shelf
 from .backup.scheduled import BACKUP
 from .config import is_loopback, settings
@@ -118,7 +118,7 @@ def _is_from_here(asked: Request) -> bool:
     environ = asked.environ
     return (
         is_loopback(guard.address().removeprefix("::ffff:"))
-        and is_loopback(guard.host_name(environ.get("HTTP_HOST", "")).strip("[]"))
+        and is_loopback(hosts.host_name(environ.get("HTTP_HOST", "")).strip("[]"))
         and not any(name in environ for name in _PASSED_ON)
     )
 

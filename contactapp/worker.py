@@ -13,7 +13,7 @@ from flask import Flask
 from . import idempotency, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
-from .auth import attempts, erasure, links, mails, places, recovery
+from .auth import attempts, erasure, links, mails, places, recovery, tickets
 from .backup import scheduled
 from .config import ConfigError, Settings, load
 from .contacts import photo_rows
@@ -42,6 +42,7 @@ def _purge(_job: Job) -> Effect:
         jobs_service.purge()
         links.purge()
         places.purge()
+        tickets.purge()
         idempotency.purge()
 
     return effect
