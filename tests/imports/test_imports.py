@@ -155,6 +155,11 @@ def test_what_is_wrong_is_told_with_its_line_and_field(owner):
             b'\xef\xbb\xbfFirst Name,E-mail,Street\nEve,eve,"1\n2"\n',
         ),
         (
+            "a.csv",
+            b"sep=;\nFirst Name;E-mail\nAda;a@b.example\nEve;eve\n",
+            b"\xef\xbb\xbfsep=;\nFirst Name;E-mail\nEve;eve\n",
+        ),
+        (
             "a.json",
             b'[{"first_name":"Ada"},{"email":"eve"},{"first_name":"Bob"}]',
             b'[\n{"email":"eve"}\n]\n',
@@ -333,7 +338,8 @@ def packed():
 @pytest.mark.parametrize("format_", [{}, {"format": "vcard"}, {"format": "csv"}])
 @pytest.mark.parametrize("name", ["contacts.vcf", "contacts.zip", "../../x.csv"])
 def test_an_archive_is_not_unpacked(owner, name, format_):
-    for start in (packed(), b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
+    tar = b"a.vcf" + bytes(252) + b"ustar\x0000" + bytes(250) + THREE
+    for start in (packed(), tar, b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
         refused(send(owner, start, name=name, **format_), 415, "unsupported_media_type")
     assert owner.get("/imports").json["total"] == 0
 
