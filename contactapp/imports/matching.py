@@ -77,6 +77,4 @@ class Known:
 def _decided(plan: Plan, decision: Mapping[str, Any]) -> Plan:
     action = decision["action"]
     about = decision.get("contact_id") or plan.contact_id
-    if action == "update" and about is None:
-        return Plan("reject", "not_found")
     return Plan(action, "decided", about if action == "update" else None)

@@ -85,6 +85,12 @@ def test_a_label_of_a_kept_line_is_not_put_on_anything_else():
     assert (again.fields["phones"], again.kept) == (phones, kept)
 
 
+def test_labels_of_ours_that_read_like_googles_groups_are_labels():
+    record = Record(fields={"nickname": "a", "labels": ["starred", "myContacts"]})
+    [again] = read(write([record]))
+    assert again.fields == record.fields
+
+
 def test_the_only_scalar_is_written_too():
     [written] = write([Record(fields={"email": "a@example.com", "phone": "123"})])
     assert b"FN:a@example.com\r\n" in written

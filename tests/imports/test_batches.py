@@ -6,8 +6,11 @@ from functools import partial
 import pytest
 
 from contactapp import clock
+from contactapp.books.service import actor_in
 from contactapp.database import Sql, lane, write_transaction
 from contactapp.imports import running, service
+from contactapp.imports.batch import Overtaken
+from contactapp.imports.stored import read_import
 from contactapp.jobs import service as jobs
 from contactapp.jobs.worker import do
 from contactapp.worker import HANDLERS, LAST_WORDS
@@ -98,6 +101,41 @@ def test_a_preview_tells_exactly_what_a_commit_does(owner, monkeypatch):
     assert [(row["action"], row["reason"], row["problems"]) for row in done["rows"]] == told
     assert counts(done) == counts(tried)
     assert book_state(owner)[2:] == (8, 8)
+
+
+def test_a_row_that_found_no_room_does_not_hide_the_next_with_its_uid(owner, by_two):
+    set_user(owner.app, owner.id, contact_limit=1)
+    file = card(1) + card(2) + card(2) + card(3)
+    tried = finished(owner, send(owner, file, mode="preview"))
+    assert [row["action"] for row in tried["rows"]] == ["create", "reject", "reject", "reject"]
+    done = finished(owner, owner.post(f"/imports/{tried['id']}/commit", json={}))
+    fates = [[(row["action"], row["reason"]) for row in one["rows"]] for one in (tried, done)]
+    assert fates[0] == fates[1]
+
+
+def test_the_same_rows_are_never_done_twice(owner, by_two):
+    found = send(owner, card(1) + card(2) + card(3)).json
+    with owner.app.app_context():
+        actor = actor_in(owner.id, owner.book_id, "tests")
+        one = read_import(actor.book, owner.id, found["id"])
+        some = next(running.Reading(actor.book, one).some())
+        running.commit_some(actor, one, some, set(), lambda: None)
+        with pytest.raises(Overtaken):
+            running.commit_some(actor, one, some, set(), lambda: None)
+    assert book_state(owner).live == 2
+    work(owner.app)
+    assert book_state(owner).live == 3
+
+
+def test_who_has_lost_the_lease_writes_nothing(owner, by_two):
+    answer = send(owner, card(1) + card(2) + card(3))
+    with owner.app.app_context():
+        job = jobs.claim(lane().one(_WAITING)[0])
+        with pytest.raises(jobs.LeaseLost):
+            running.run(job._replace(lease="somebody else's"))
+        assert book_state(owner).live == 0
+        write_transaction(lambda: lane().run(_ALL_FREE, ()))()
+    assert finished(owner, answer)["created"] == 3
 
 
 # DU-3
@@ -196,3 +234,21 @@ def test_an_import_whose_job_was_given_up_goes_on_when_that_is_replayed(owner, b
     found = finished(owner, answer)
     assert (found["status"], counts(found)) == ("done", (6, 6, 0, 0, 0))
     assert owner.get(f"/operations/{found['operation_id']}").json["count"] == 6
+
+
+def test_what_is_more_than_may_be_is_told_once_and_not_read(owner, by_two, monkeypatch):
+    monkeypatch.setattr(running, "MAX_ROWS", 3)
+    found = finished(owner, send(owner, b"".join(map(card, range(9)))))
+    assert (found["status"], counts(found)) == ("done", (4, 3, 0, 0, 1))
+    assert (found["rows"][-1]["line"], found["rows"][-1]["reason"]) == (22, "too_many_rows")
+
+
+def test_photos_are_drawn_some_megabytes_at_a_time(owner, by_two, monkeypatch):
+    monkeypatch.setattr(running, "ROWS", 100)
+    monkeypatch.setattr(running, "_PHOTOS", 2 * len(base64.b64decode(RED)))
+    found = send(owner, b"".join(row_of(n, **{PNG: RED}) for n in range(7))).json
+    with owner.app.app_context():
+        actor = actor_in(owner.id, owner.book_id, "tests")
+        one = read_import(actor.book, owner.id, found["id"])
+        assert [len(some.rows) for some in running.Reading(actor.book, one).some()] == [3, 3, 1]
+    owner.post(f"/imports/{found['id']}/cancel")

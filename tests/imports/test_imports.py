@@ -12,7 +12,7 @@ import pytest
 
 from tests.imports.conftest import card, counts, export, send, sent, work
 from tests.support.cast import Person, refused
-from tests.support.pictures import picture
+from tests.support.pictures import PHOTOS, files, picture
 from tests.support.stored import book_state, set_user
 
 THREE = b"".join(map(card, range(3)))
@@ -98,6 +98,11 @@ def test_the_limit_is_honoured_exactly(owner):
     assert [row["reason"] for row in found["rows"]] == ["contact_limit_reached"] * 2
     assert book_state(owner)[2:] == (4, 4)
     assert owner.get(f"/imports/{found['id']}/rejected").data == card(3) + card(4)
+    # A photo is drawn before it shows that there is no room.
+    before = files(owner.app, PHOTOS)
+    photo = base64.b64encode(picture()).decode()
+    found = sent(owner, card(5, **{"PHOTO;ENCODING=b;TYPE=PNG": photo}))
+    assert (found["rejected"], files(owner.app, PHOTOS)) == (1, before)
 
 
 def at_once(*deeds):
@@ -155,6 +160,11 @@ def test_what_is_wrong_is_told_with_its_line_and_field(owner):
             b'\xef\xbb\xbfFirst Name,E-mail,Street\nEve,eve,"1\n2"\n',
         ),
         (
+            "a.csv",
+            b"sep=;\nFirst Name;E-mail\nAda;a@b.example\nEve;eve\n",
+            b"\xef\xbb\xbfsep=;\nFirst Name;E-mail\nEve;eve\n",
+        ),
+        (
             "a.json",
             b'[{"first_name":"Ada"},{"email":"eve"},{"first_name":"Bob"}]',
             b'[\n{"email":"eve"}\n]\n',
@@ -181,7 +191,7 @@ def test_a_preview_changes_nothing_and_says_what_would_happen(owner):
     assert counts(found) == (4, 2, 1, 0, 1)
     assert book_state(owner) == before
     assert [row["action"] for row in found["rows"]] == ["update", "create", "create", "reject"]
-    assert found["rows"][0]["reason"] == "same_uid"
+    assert (found["rows"][0]["reason"], found["rows"][0]["duplicates"]) == ("same_uid", [])
     [alike] = found["rows"][1]["duplicates"]
     assert alike["contact_id"] == known["id"]
     assert {"same_email", "same_name"} <= set(alike["reasons"])
@@ -256,7 +266,10 @@ def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
     assert counts(sent(owner, good, on_duplicate="update")) == (1, 0, 0, 1, 0)
     other = base64.b64encode(picture(colour=(0, 0, 99))).decode()
     again = good.replace(photo.encode(), other.encode())
+    before = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
     assert counts(sent(owner, again, on_duplicate="update")) == (1, 0, 1, 0, 0)
+    now = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
+    assert now not in (None, before)
     assert counts(sent(owner, export(owner), on_duplicate="update")) == (2, 0, 0, 2, 0)
 
 
@@ -333,7 +346,8 @@ def packed():
 @pytest.mark.parametrize("format_", [{}, {"format": "vcard"}, {"format": "csv"}])
 @pytest.mark.parametrize("name", ["contacts.vcf", "contacts.zip", "../../x.csv"])
 def test_an_archive_is_not_unpacked(owner, name, format_):
-    for start in (packed(), b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
+    tar = b"a.vcf" + bytes(252) + b"ustar\x0000" + bytes(250) + THREE
+    for start in (packed(), tar, b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
         refused(send(owner, start, name=name, **format_), 415, "unsupported_media_type")
     assert owner.get("/imports").json["total"] == 0
 

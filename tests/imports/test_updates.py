@@ -32,6 +32,9 @@ def test_lists_are_united_and_the_file_goes_before(owner):
     assert [one["value"] for one in now["phones"]] == ["0151 2345678"]
     assert (now["urls"][0]["value"], now["labels"]) == (urls[0]["value"], ["One", "Two", "three"])
     assert counts(sent(owner, file, on_duplicate="update")) == (1, 0, 0, 1, 0)
+    sent(owner, card(1, EMAIL="e@example.com"), on_duplicate="update")
+    primary = [one["value"] for one in only(owner)["emails"] if one["primary"]]
+    assert (primary, only(owner)["email"]) == (["e@example.com"], "e@example.com")
 
 
 def test_what_is_exported_and_imported_again_changes_nothing(owner):
@@ -59,10 +62,11 @@ def test_a_list_that_would_be_too_long_rejects_the_row(owner):
 
 
 def test_lines_that_no_field_holds_are_united_too(owner):
-    sent(owner, card(1, ROLE="old", IMPP="xmpp:a@b"))
-    found = sent(owner, card(1, ROLE="new", TZ="Z"), on_duplicate="update")
+    sent(owner, card(1, UID="no uuid", ROLE="old", IMPP="xmpp:a@b"))
+    found = sent(owner, card(1, UID="no uuid", ROLE="new", TZ="Z"), on_duplicate="update")
     assert counts(found)[2] == 1
     assert b"\r\nROLE:new\r\nTZ:Z\r\nIMPP:xmpp:a@b\r\n" in export(owner)
+    assert b"\r\nUID:no uuid\r\n" in export(owner)
 
 
 def test_a_group_stays_together_and_gets_a_name_of_its_own():

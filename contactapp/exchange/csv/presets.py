@@ -74,9 +74,8 @@ _OUTLOOK_ADDRESS = re.compile(
     r"(business|home|other) (street|city|state|postal code|country|address po box)"
     r"(?: [23]|/region)?"
 )
-_OUTLOOK_SILENT = re.compile(
-    r"e-mail (?:\d )?(?:type|display name)|priority|private|sensitivity|gender|initials"
-)
+_OUTLOOK_SILENT = re.compile(r"e-mail (?:\d )?(?:type|display name)|initials")
+_OUTLOOK_USUAL = {"priority", "private", "sensitivity", "gender"}  # mostly as nobody chose it
 _THUNDERBIRD = {"display name": "name", "organization": "company"}
 _THUNDERBIRD_PHONES = {
     "work phone": "work",
@@ -151,6 +150,8 @@ def _outlook(column: str) -> Target | None:
         where, part = match.groups()
         label = "work" if where == "business" else where
         return entry("address", label, _PARTS.get(part, part), label)
+    if column in _OUTLOOK_USUAL:
+        return Target("unusual", column)
     return NOTHING if _OUTLOOK_SILENT.fullmatch(column) else None
 
 
