@@ -168,7 +168,7 @@ def _restore(
             report.came_back = aftermath.came_back()
             report.missing = _put_pictures(settings, unpacked, placed)
         target.take_place()
-    except BaseException:
+    except InUse:  # of other failures nobody can be sure that the last step was not done
         for path in placed:
             path.unlink(missing_ok=True)
         raise

@@ -124,7 +124,7 @@ class SqliteTarget:
     def take_place(self) -> None:
         """See Target."""
         if Path(f"{self._new}-wal").exists():
-            raise RuntimeError("somebody has the new database open, and its log would be left")
+            raise InUse("somebody has the new database open, and its log would be left behind")
         if self._damaged:  # perhaps somebody can still read something of it
             end = f".damaged-{clock.now_ms() // 1000}"
             os.link(self._path, f"{self._path}{end}")

@@ -362,9 +362,7 @@ def test_a_new_database_that_somebody_has_open_does_not_take_the_place(home, set
             opened.append(database.sqlite3.connect(f"{path}.restoring"))
             assert opened[0].execute("SELECT count(*) FROM key").fetchone()
 
-    refuses(
-        settled, home.archive, "has the new database open", RuntimeError, force=True, progress=look
-    )
+    refuses(settled, home.archive, "has the new database open", Refused, force=True, progress=look)
     opened[0].close()
     assert contents(settled) == before
 
