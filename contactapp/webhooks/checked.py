@@ -1,0 +1,45 @@
+"""What a webhook may be: whether its address may be told, and its owner may read what it tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from ..actor import Actor
+from ..config import settings
+from ..errors import Forbidden, InvalidFields
+from .connecting import Failed, addresses
+from .outbox import follows_data
+from .target import Refused, check, parse
+
+LOOKUP_SECONDS = 5.0
+
+
+def check_types(actor: Actor, types: Collection[str], *, own_book: bool) -> None:
+    """Raise Forbidden (`insufficient_scope`) where the actor may not read what these words stand
+    for: who may only write must not have it told elsewhere; and InvalidFields."""
+    _need(actor, "contacts:read")
+    if follows_data(types):
+        _need(actor, "data:read")
+        if not own_book:
+            problem = "Key-value data are told beside one's own book only."
+            raise InvalidFields.one("/types", "not_in_this_book", problem)
+
+
+def _need(actor: Actor, scope: str) -> None:
+    if not actor.may(scope):
+        detail = f"The API token lacks the scope {scope}."
+        raise Forbidden("insufficient_scope", detail, scope=scope)
+
+
+def check_url(url: str) -> None:
+    """Look where an address leads, now. Raises InvalidFields."""
+    allowed = settings().webhook_allowed_networks
+    try:
+        target = parse(url, allowed)
+        check(target, addresses(target, time.monotonic() + LOOKUP_SECONDS), allowed)
+    except Refused as refused:
+        raise InvalidFields.one("/url", refused.code, refused.detail) from None
+    except Failed:
+        problem = "Nobody knows the name of its host, or says so within some seconds."
+        raise InvalidFields.one("/url", "unresolvable_host", problem) from None
