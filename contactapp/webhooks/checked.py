@@ -28,8 +28,13 @@ def check_types(actor: Actor, types: Collection[str], *, own_book: bool) -> None
 
 def _need(actor: Actor, scope: str) -> None:
     if not actor.may(scope):
-        detail = f"The API token lacks the scope {scope}."
-        raise Forbidden("insufficient_scope", detail, scope=scope)
+        challenge = f'Bearer realm="contactapp", error="insufficient_scope", scope="{scope}"'
+        raise Forbidden(
+            "insufficient_scope",
+            f"The API token lacks the scope {scope}.",
+            headers={"WWW-Authenticate": challenge},
+            scope=scope,
+        )
 
 
 def check_url(url: str) -> None:

@@ -13,7 +13,7 @@ from contactapp.jobs import service as jobs
 from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
 from tests.support.backups import SECRETS, Place, back_up, carry_list, fill, person_of
-from tests.support.cast import PASSWORD, Cast, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Cast, Person, refused
 from tests.support.feed import follow, page
 from tests.support.pictures import files
 from tests.support.stored import issue_link
@@ -59,6 +59,8 @@ def work(app):
 def test_whatever_let_somebody_in_is_dead(past):
     alice = past.cast.alice
     feed = alice.post("/feeds", json={"kind": "birthdays"}).json
+    webhook = alice.post("/webhooks", json={"url": NOWHERE}).json
+    assert alice.post(f"/webhooks/{webhook['id']}/test").status_code == 202
     fields = {"name": "program", "scopes": ["contacts:read"]}
     token = alice.post("/auth/api-tokens", json=fields).json["token"]
     link = issue_link(past.app, alice.id, "reset")
@@ -66,7 +68,11 @@ def test_whatever_let_somebody_in_is_dead(past):
     later = Person(past.app, "later")
     now = past.restore(made)
     ended = now.report.ended
-    assert (ended.sessions, ended.api_tokens, ended.feeds) == (1, 1, 1)
+    assert (ended.sessions, ended.api_tokens, ended.feeds, ended.webhooks) == (1, 1, 1, 2)
+    back = person_of(now.app, alice)  # of what she may have deleted since, nobody is told
+    for found in back.get("/webhooks").json["items"]:
+        assert (found["url"], found["active"], found["status"]) == (NOWHERE, False, "restored")
+    assert back.get(f"/webhooks/{webhook['id']}/deliveries").json["items"] == []
     assert ended.links >= 1
     assert ended.letters >= 1
     client = now.app.test_client()

@@ -51,6 +51,7 @@ def woken(person, *made):
 
 
 # WH-3
+@on_one_engine
 def test_a_thousand_messages_take_ten_seconds_at_most_and_a_dead_receiver_delays_nobody(
     people, receiver, other, monkeypatch
 ):

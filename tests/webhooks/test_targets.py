@@ -67,6 +67,12 @@ REFUSED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def app(engine, new_app):
+    """As it is unless the operator says otherwise."""
+    return new_app(engine, WEBHOOK_ALLOWED_NETWORKS="")
+
+
 @pytest.fixture(autouse=True)
 def names(resolver):
     resolver["public.example"] = [["93.184.216.34", "2606:4700::1111"]]
