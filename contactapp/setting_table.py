@@ -56,7 +56,7 @@ SETTINGS = (
     Setting("WEBHOOK_ALLOWED_NETWORKS", "", values.networks,
             "networks that webhooks may lead to besides the internet, on any port, over http too"),
     Setting("WEBHOOK_THREADS", "4", values.whole_number(1, 64),
-            "threads in each job worker that send, and as many for slow or failing receivers"),
+            "threads in each job worker that send to quick receivers, and as many for others"),
     Setting("MAIL_SERVER", "", values.optional_text,
             "SMTP host; empty writes mail to the instance folder"),
     Setting("MAIL_PORT", "587", values.whole_number(1, 65535), "SMTP port"),

@@ -5,14 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from flask import Flask, current_app
+
 from ..actor import Actor
-from ..config import settings
+from ..bounded import Bounded
+from ..config import Settings, settings
 from ..errors import Forbidden, InvalidFields
 from .connecting import Failed, addresses
 from .outbox import follows_data
 from .target import Refused, check, parse
 
-LOOKUP_SECONDS = 5.0
+LOOKUP_SECONDS = 3.0
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give the application its places for looking names up: a name server that says nothing keeps a
+    thread, and most are left to everybody else."""
+    app.extensions["contactapp.lookups"] = Bounded(max(1, settings.threads // 4), 1.0, 1)
+
+
+def _lookups() -> Bounded:
+    return current_app.extensions["contactapp.lookups"]
 
 
 def check_types(actor: Actor, types: Collection[str], *, own_book: bool) -> None:
@@ -38,11 +51,13 @@ def _need(actor: Actor, scope: str) -> None:
 
 
 def check_url(url: str) -> None:
-    """Look where an address leads, now. Raises InvalidFields."""
+    """Look where an address leads, now. Raises InvalidFields, and Busy."""
     allowed = settings().webhook_allowed_networks
     try:
         target = parse(url, allowed)
-        check(target, addresses(target, time.monotonic() + LOOKUP_SECONDS), allowed)
+        with _lookups().place():
+            found = addresses(target, time.monotonic() + LOOKUP_SECONDS)
+        check(target, found, allowed)
     except Refused as refused:
         raise InvalidFields.one("/url", refused.code, refused.detail) from None
     except Failed:

@@ -16,6 +16,9 @@ from .target import Address, Refused, Target, check
 
 _CONNECT_SECONDS = 5.0  # for one of several addresses
 _TRIED = 3  # of them
+# Threads of a process that ask the system's resolver. It takes half a minute for a name whose
+# server says nothing, and nobody waits so long.
+_lookups = threading.BoundedSemaphore(32)
 
 
 class Failed(Exception):
@@ -46,7 +49,11 @@ def addresses(target: Target, until: float) -> list[Address]:
             found.append(lookup(target.host, target.port))
         except (OSError, UnicodeError):  # UnicodeError: a label that IDNA cannot say
             found.append([])
+        finally:
+            _lookups.release()
 
+    if not _lookups.acquire(timeout=max(0.0, until - time.monotonic())):
+        raise Failed("timeout")
     thread = threading.Thread(target=look, name="webhook-dns", daemon=True)
     thread.start()
     thread.join(max(0.0, until - time.monotonic()))

@@ -1,6 +1,6 @@
 """The threads that send, in each worker process: apart from those that do jobs, so that a letter
-never waits for a receiver, and apart from each other, so that receivers that are well never wait
-for those that fail or are slow.
+never waits for a receiver, and apart from each other: receivers that took the last message without
+delay have threads of their own, and never wait for all others.
 
 A job only wakes them. What is to be sent are rows, and who sends holds the webhook's row: what a
 process that was killed had in hand is found by the scan when that lease is over.
@@ -17,7 +17,7 @@ from flask import Flask, current_app
 
 from ..config import Settings
 from ..jobs.service import Job
-from . import turns
+from . import checked, turns
 
 log = logging.getLogger("contactapp")
 
@@ -35,17 +35,21 @@ class Senders:
         self._queues: dict[bool, SimpleQueue[int | None]] = {}
         self._threads: list[threading.Thread] = []
         self._known: dict[int, bool] = {}  # those that have or await a turn: woken again since?
+        self._quick: set[int] = set()
 
-    def wake(self, webhook_id: int, *, slow: bool) -> None:
-        """Have what is due to a webhook sent soon, with the others that are slow or fail."""
+    def wake(self, webhook_id: int, *, fails: bool = False) -> None:
+        """Have what is due to a webhook sent soon; with the others where its last message failed,
+        also in another process."""
         with self._lock:
             if self._process != os.getpid():  # threads do not come over a fork
                 self._begin()
             if webhook_id in self._known:
                 self._known[webhook_id] = True
                 return
+            if fails:
+                self._quick.discard(webhook_id)
             self._known[webhook_id] = False
-            self._queues[slow].put(webhook_id)
+            self._queues[webhook_id in self._quick].put(webhook_id)
 
     def stop(self) -> None:
         """Begin nothing any more, and wait for what is being sent."""
@@ -64,9 +68,9 @@ class Senders:
     def _begin(self) -> None:
         self._known, self._threads = {}, []
         self._queues = {False: SimpleQueue(), True: SimpleQueue()}
-        for slow, queue in self._queues.items():
+        for quick, queue in self._queues.items():
             for number in range(self._size):
-                name = f"webhook-{'slow-' if slow else ''}{number}"
+                name = f"webhook-{'quick-' if quick else ''}{number}"
                 thread = threading.Thread(target=self._work, args=(queue,), name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
@@ -84,15 +88,19 @@ class Senders:
 
     def _had_turn(self, webhook_id: int, turn: turns.Turn) -> None:
         with self._lock:
+            if turn.quick is not None:
+                (self._quick.add if turn.quick else self._quick.discard)(webhook_id)
             if turn.more or self._known.get(webhook_id):
                 self._known[webhook_id] = False
-                self._queues[turn.slow].put(webhook_id)
+                self._queues[webhook_id in self._quick].put(webhook_id)
             else:
                 self._known.pop(webhook_id, None)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its senders; they start with the first message."""
+    """Give the application its senders, which start with the first message, and its places for
+    looking names up."""
+    checked.init_app(app, settings)
     app.extensions["contactapp.senders"] = Senders(app, settings.webhook_threads)
 
 
@@ -105,10 +113,10 @@ def send(job: Job) -> None:
     """The job that has what is due to a webhook sent."""
     fails = turns.has_work(job.ref or 0)
     if fails is not None:
-        senders().wake(job.ref or 0, slow=fails)
+        senders().wake(job.ref or 0, fails=fails)
 
 
 def scan(_job: Job) -> None:
     """The job that finds what is due: later tries, and what somebody left who was killed."""
     for webhook_id, fails in turns.waiting():
-        senders().wake(webhook_id, slow=fails)
+        senders().wake(webhook_id, fails=fails)

@@ -91,10 +91,11 @@ class Outcome(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What a turn left: whether more is due now, and whether the receiver is slow or fails."""
+    """What a turn left: whether more is due now, and whether the receiver took all that it was sent
+    without delay; None where nothing was sent."""
 
     more: bool = False
-    slow: bool = False
+    quick: bool | None = None
 
 
 def waiting() -> list[tuple[int, bool]]:
@@ -122,23 +123,25 @@ def take_turn(webhook_id: int, is_ending: Callable[[], bool] = lambda: False) ->
     lease = uuid.uuid4().hex
     if not _claim(webhook_id, lease):
         return Turn()
-    slow = False
+    quick = None
     try:
-        slow = _send(webhook_id, lease, is_ending)
+        quick = _send(webhook_id, lease, is_ending)
     finally:
         more = _release(webhook_id, lease)
-    return Turn(more, slow)
+    return Turn(more, quick)
 
 
-def _send(webhook_id: int, lease: str, is_ending: Callable[[], bool]) -> bool:
-    """Send until nothing is due, something fails, or the turn is over; whether it took long."""
+def _send(webhook_id: int, lease: str, is_ending: Callable[[], bool]) -> bool | None:
+    """Send until nothing is due, something fails or takes long, or the turn is over; `Turn.quick`
+    of it."""
     until = time.monotonic() + SLICE_SECONDS
     wire: Wire | None = None
+    quick = None
     try:
         while found := lane().all(_SOME, (webhook_id, *_past(), _AT_ONCE)):
             for (delivery_id,) in found:
                 if is_ending() or time.monotonic() > until:
-                    return False
+                    return quick
                 told = message(delivery_id)
                 if told is None:
                     _cancel(delivery_id)
@@ -147,10 +150,10 @@ def _send(webhook_id: int, lease: str, is_ending: Callable[[], bool]) -> bool:
                 wire = wire or Wire(told.private.url, settings().webhook_allowed_networks)
                 began = time.monotonic()
                 outcome = _try(wire, told)
-                slow = time.monotonic() - began > SLOW_SECONDS
-                if not _kept(webhook_id, lease, delivery_id, told, outcome) or slow:
-                    return slow or outcome.error is not None
-        return False
+                quick = outcome.error is None and time.monotonic() - began < SLOW_SECONDS
+                if not _kept(webhook_id, lease, delivery_id, told, outcome) or not quick:
+                    return quick
+        return quick
     finally:
         if wire is not None:
             wire.close()

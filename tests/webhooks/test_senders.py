@@ -46,7 +46,7 @@ def woken(person, *made):
     """Senders of the test's own, woken for these webhooks."""
     found = senders.Senders(person.app, 2)
     for one in made:
-        found.wake(one["id"], slow=False)
+        found.wake(one["id"])
     return found
 
 
@@ -75,6 +75,32 @@ def test_a_thousand_messages_take_ten_seconds_at_most_and_a_dead_receiver_delays
     assert {one["status"] for one in deliveries(people.alice, alive, "?limit=500")} == {"delivered"}
 
 
+# WH-3
+@on_one_engine
+def test_any_number_of_dead_receivers_delay_nobody_who_took_the_last_message(
+    people, receiver, other
+):
+    alive = hook(people.alice, receiver)
+    dead = [hook(people.bob, other) for _ in range(6)]
+    hold = threading.Event()
+    other.answers = lambda _, handler: hold.wait(10) and handler.say(200)
+    people.alice.contact()
+    sending = woken(people.alice, alive)
+    receiver.wait(1)
+    until(sending.idle)
+    people.bob.contact()
+    for one in dead:
+        sending.wake(one["id"])
+    other.wait(2)  # all threads for such are taken
+    began = time.monotonic()
+    people.alice.contact()
+    sending.wake(alive["id"])
+    receiver.wait(2)
+    assert time.monotonic() - began < 1
+    hold.set()
+    sending.stop()
+
+
 @on_one_engine
 def test_what_is_due_while_a_turn_ends_is_not_forgotten(owner, receiver, monkeypatch):
     made = hook(owner, receiver)
@@ -85,12 +111,12 @@ def test_what_is_due_while_a_turn_ends_is_not_forgotten(owner, receiver, monkeyp
         found = real(*given)
         if len(receiver.got) == 1:
             owner.contact()  # committed when nobody looks any more
-            sending.wake(made["id"], slow=False)
+            sending.wake(made["id"])
         return found
 
     monkeypatch.setattr(turns, "_release", release)
     owner.contact()
-    sending.wake(made["id"], slow=False)
+    sending.wake(made["id"])
     receiver.wait(2)
     until(sending.idle)
     sending.stop()
@@ -111,7 +137,7 @@ def test_a_webhook_has_one_turn_at_a_time_over_all_processes(owner, receiver):
     first.start()
     assert held.wait(10)
     owner.contact()
-    assert send(owner, made) == (False, False)
+    assert send(owner, made) == (False, None)
     hold.set()
     first.join()
     assert [got.seq for got in receiver.got] == [1, 2]  # who held it looked once more
