@@ -41,7 +41,6 @@ class Outbox:
         self._book, self._now = book, now
         self._followers: list[Follower] | None = None
         self._rows: list[dict[str, Any]] = []
-        self._woken: set[int] = set()
 
     def add(self, seq: int, entity: str, op: str) -> None:
         """Have a change told to whoever wants it, with the next `write`."""
@@ -57,9 +56,7 @@ class Outbox:
             return
         insert_all("webhook_delivery", self._rows)
         for webhook_id in {row["webhook_id"]: 0 for row in self._rows}:
-            if webhook_id not in self._woken:
-                self._woken.add(webhook_id)
-                enqueue(JOB, webhook_id)
+            enqueue(JOB, webhook_id)
         self._rows = []
 
     def _found(self) -> list[Follower]:

@@ -136,12 +136,13 @@ def _send(webhook_id: int, lease: str, is_ending: Callable[[], bool]) -> bool | 
     of it."""
     until = time.monotonic() + SLICE_SECONDS
     wire: Wire | None = None
-    quick = None
+    begun, quick = False, None
     try:
         while found := lane().all(_SOME, (webhook_id, *_past(), _AT_ONCE)):
             for (delivery_id,) in found:
-                if is_ending() or time.monotonic() > until:
+                if is_ending() or (begun and time.monotonic() > until):
                     return quick
+                begun = True
                 told = message(delivery_id)
                 if told is None:
                     _cancel(delivery_id)

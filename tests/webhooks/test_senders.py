@@ -122,6 +122,19 @@ def test_what_is_due_while_a_turn_ends_is_not_forgotten(owner, receiver, monkeyp
     sending.stop()
 
 
+@on_one_engine
+def test_a_turn_does_not_last_and_the_rest_has_another(owner, receiver, monkeypatch):
+    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.0)
+    made = hook(owner, receiver)
+    create(owner, 5)
+    assert [send(owner, made) for _ in range(3)] == [(True, True)] * 3
+    sending = woken(owner, made)
+    receiver.wait(5)
+    until(sending.idle)
+    sending.stop()
+    assert [got.seq for got in receiver.got] == [1, 2, 3, 4, 5]
+
+
 def test_a_webhook_has_one_turn_at_a_time_over_all_processes(owner, receiver):
     made = hook(owner, receiver)
     hold, held = threading.Event(), threading.Event()

@@ -39,6 +39,12 @@ def now(monkeypatch):
     return standing
 
 
+_NEXT_JOB = (
+    "SELECT next_at FROM job WHERE kind = 'webhook.send' AND ref = ? AND status = 'pending' "
+    "ORDER BY id DESC LIMIT 1"
+)
+
+
 def newest(person, made):
     return deliveries(person, made, "?limit=1")[0]
 
@@ -218,6 +224,9 @@ def test_a_message_is_tried_ten_times_within_a_day(owner, receiver, now):
     while newest(owner, made)["status"] == "pending":
         send(owner, made)
         waits.append(next_try(owner, made, now))
+        [(job_at,)] = rows(owner.app, _NEXT_JOB, made["id"])
+        soon = waits[-1] <= 600 and len(waits) < 10
+        assert (job_at == now.now + round(1000 * waits[-1])) == soon, waits
         now.pass_(waits[-1] + 0.002)  # or a millisecond too early
     assert newest(owner, made)["attempts"] == len(receiver.got) == 10
     for wait, due in zip(waits, turns.SCHEDULE, strict=False):
