@@ -53,6 +53,8 @@ FAMILIES = {
         "counter", "Reads of a book by how its view was found", ("entity", "how")),
     "views": Family("gauge", "Opened books in memory", ("entity",)),
     "view_bytes": Family("gauge", "About what they take", ("entity",)),
+    "streams": Family("gauge", "Streams of changes that are open"),
+    "streams_refused_total": Family("counter", "Streams of changes that found no place"),
     "jobs_total": Family("counter", "Attempts at jobs by what became of them", ("kind", "end")),
     "webhook_deliveries_total": Family(
         "counter", "Messages to webhooks by what became of a try", ("result",)),
@@ -68,6 +70,7 @@ FAMILIES = {
     "webhook_lag_seconds": Family(
         "gauge", "How long the oldest message that webhooks should have had is overdue"),
     "webhooks_failing": Family("gauge", "Webhooks to which nothing got through last"),
+    "backup_failing": Family("gauge", "Whether the last try of a scheduled backup failed"),
     "backup_age_seconds": Family("gauge", "Since the newest backup of this server was made"),
     "wal_bytes": Family("gauge", "Size of SQLite's write-ahead log"),
 }
@@ -77,6 +80,8 @@ _ALWAYS = [
     ("limit_store_failures_total",),
     ("backup_failures_total",),
     *[("webhook_deliveries_total", result) for result in DELIVERED],
+    ("streams",),
+    ("streams_refused_total",),
     *[("view_reads_total", e, how) for e in ENTITIES for how in ("hit", "follow", "load", "row")],
     *[(name, e) for e in ENTITIES for name in ("views", "view_bytes")],
 ]
@@ -195,6 +200,16 @@ def keep_views(entity: str, views: int, size: int) -> None:
     """This process now has so many views in memory, of about so many bytes."""
     _counts.set(views, "views", entity)
     _counts.set(size, "view_bytes", entity)
+
+
+def keep_streams(streams: int) -> None:
+    """So many streams of changes are open in this process now."""
+    _counts.set(streams, "streams")
+
+
+def count_stream_refused() -> None:
+    """A stream of changes found no place."""
+    _counts.add("streams_refused_total")
 
 
 def count_job(kind: str, end: str) -> None:

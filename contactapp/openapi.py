@@ -210,7 +210,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_ID)
     if "{contact_id}" in path:
         found.update(_WITH_CONTACT)
-    if _takes(operation, "query", "since"):
+    # A stream tells of it by an event.
+    if _takes(operation, "query", "since") and not _takes(operation, "header", "Last-Event-ID"):
         found.update(_WITH_SINCE)
     if _takes(operation, "header", "If-Match"):
         found.update(_WITH_VERSION)

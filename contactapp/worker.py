@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from . import idempotency, instance_lock, ready_app
+from . import idempotency, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
-from .auth import attempts, erasure, links, mails, places, recovery
+from .auth import attempts, erasure, links, mails, places, recovery, tickets
 from .backup import scheduled
 from .config import ConfigError, Settings, load
 from .contacts import photo_rows
@@ -21,7 +21,6 @@ from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
 from .imports import service as imports
-from .instance_lock import SERVING
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
 from .jobs.worker import Handler, JobWorker
@@ -45,6 +44,7 @@ def _purge(_job: Job) -> Effect:
         jobs_service.purge()
         links.purge()
         places.purge()
+        tickets.purge()
         idempotency.purge()
 
     return effect
@@ -147,9 +147,6 @@ def _new_celery() -> Celery:
 def _ready_app() -> Flask:
     """An application that is fit for it. Celery goes on after any other exception."""
     try:
-        instance_lock.share(load().instance_path, SERVING)
         return ready_app()
-    except instance_lock.Held:
-        sys.exit("contactapp: a backup is being restored: wait for its end")
     except (StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:
         sys.exit(f"contactapp: {error}")

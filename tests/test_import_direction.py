@@ -109,6 +109,7 @@ MEETINGS = {
     ("audit.service", "changes.models"): "both chains begin at the same head",
     ("audit.verification", "changes.models"): "and are followed over the same columns",
     ("changes.routes", "auth.guard"): "who waited for changes is let in anew before they are told",
+    ("changes.routes", "auth.tickets"): "and a ticket is made where it is used",
     ("contacts.stored", "changes.conflicts"): "who is refused with 412 is told what was changed",
     ("notes.writing", "changes.conflicts"): "of a note too",
     ("data.wanted", "changes.conflicts"): "and of an entry of data",

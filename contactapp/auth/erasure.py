@@ -24,7 +24,7 @@ from ..jobs.service import Effect, Job, enqueue, renew
 from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
 from ..webhooks import service as webhooks
-from . import api_tokens, erased, links, places, second_factor
+from . import api_tokens, erased, links, places, second_factor, tickets
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -60,7 +60,14 @@ _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
         *("session", "api_token", "link", "known_place", "feed", "webhook", "job"),
-        *("book_member", "data_entry", "second_factor", "recovery_code", "idempotent_answer"),
+        *(
+            "book_member",
+            "data_entry",
+            "second_factor",
+            "recovery_code",
+            "idempotent_answer",
+            "ticket",
+        ),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -115,6 +122,7 @@ def _empty(user_id: int, key_id: int, request_id: str) -> None:
     links.end(user_id)
     places.forget(user_id)
     api_tokens.forget(user_id)
+    tickets.forget(user_id)
     second_factor.forget(user_id)
     feeds.forget(user_id)
     webhooks.forget(user_id)

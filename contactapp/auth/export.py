@@ -17,6 +17,7 @@ from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
+from ..imports.service import export_files, export_imports, export_rows
 from ..notes.service import export_notes
 from ..operations.service import export_operations
 from ..users.service import picture_files, picture_token, show_user
@@ -37,6 +38,8 @@ notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
 operations.json  which of these were made as one, and can be undone
+imports.json   files that it imported, as far as they are kept
+import_rows.json  what became of each of their rows
 sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
 second_factor.json  whether signing in asks for one-time codes
@@ -46,6 +49,7 @@ deliveries.json  what became of these messages in the last seven days
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
 photos/        of contacts, by their id; earlier ones as long as they are kept
+imports/       files of which rows were rejected, or that were only previewed
 
 All files are JSON in UTF-8; times are UTC.
 """
@@ -103,6 +107,11 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for photo, content in export_photos(actor.user_id):
             archive.writestr(f"photos/{photo}", content)
             yield sink.take()
+        for imported, parts in export_files(actor):
+            with archive.open(f"imports/{imported}", "w", force_zip64=True) as entry:
+                for part in parts:
+                    entry.write(part)
+                    yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("fields.json", export_definitions(actor.user_id)),
@@ -112,6 +121,8 @@ def _parts(actor: Actor) -> Iterator[bytes]:
             ("changes.json", export_changes(actor.user_id)),
             ("operations.json", export_operations(actor.user_id)),
             ("deliveries.json", export_deliveries(actor.user_id)),
+            ("imports.json", export_imports(actor)),
+            ("import_rows.json", export_rows(actor)),
             ("audit.json", trail.own_events(actor.user_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as entry:

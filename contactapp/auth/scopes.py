@@ -17,6 +17,7 @@ SCOPES = {
 _AREAS = {
     "contacts": ("contacts:read", "contacts:write"),
     "imports": ("contacts:write", "contacts:write"),  # what was uploaded, and is not in the book
+    "tickets": ("contacts:read", "contacts:read"),  # made by a POST, good for nothing but reading
     "data": ("data:read", "data:write"),
     "feeds": ("feeds:read", "contacts:write"),
     "admin": ("admin", "admin"),

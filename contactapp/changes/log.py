@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -14,11 +15,12 @@ import orjson
 from .. import clock, metrics
 from ..actor import Actor, Book
 from ..crypto import Cipher
-from ..database import Sql, insert_all, lane
+from ..database import Sql, after_commit, insert_all, lane
 from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
 from ..webhooks.outbox import Outbox
 from .models import GENESIS
+from .poller import poller
 
 Entity = Literal["contact", "note", "custom_field", "data"]
 Op = Literal["create", "update", "delete", "restore", "purge", "process"]
@@ -151,6 +153,7 @@ class ChangeLog:
         lane().run(_ADVANCE, (*state, self._book.stream_id))
         if self._outbox is not None:
             self._outbox.write()
+        after_commit(partial(poller().tell, self._book.stream_id))
 
     def state_at(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any]:
         """The fields that an object of this book had at a version. Raises InvalidFields where it

@@ -49,7 +49,7 @@ class _Room(NamedTuple):
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places for exports: most threads are left to everybody else."""
-    quarter = max(1, settings.threads // 4)
+    quarter = max(1, settings.working_threads // 4)
     app.extensions["contactapp.exports"] = _Room(Bounded(quarter, 5.0, 1), threading.Lock())
 
 
@@ -88,9 +88,8 @@ def _record(actor: Actor, format_: str, contacts: int) -> None:
 
 
 def _photo(card: dict[str, Any]) -> Photo | None:
-    for path in PHOTOS.files(card.get("photo"))[-1:]:
-        return Photo("image/webp", path.read_bytes())
-    return None
+    data = PHOTOS.largest(card.get("photo"))
+    return None if data is None else Photo("image/webp", data)
 
 
 def _parts(pieces: Iterator[bytes], turn: threading.Lock, kept: ExitStack) -> Iterator[bytes]:

@@ -79,7 +79,10 @@ _BACKLOG = Sql(
     "(SELECT count(*) FROM job WHERE status = 'dead'), "
     "(SELECT max(seen_at) FROM worker WHERE seen_at <= ?)"
 )
-_FAILING = Sql("SELECT error FROM job WHERE kind = ? AND period IS NOT NULL")
+# Who is killed says nothing; but the job was claimed again.
+_FAILING = Sql(
+    "SELECT error IS NOT NULL OR attempts > 1 FROM job WHERE kind = ? AND period IS NOT NULL"
+)
 _LAST_SEEN = Sql("SELECT max(seen_at) FROM worker WHERE seen_at <= ?")
 
 
@@ -283,9 +286,9 @@ def backlog() -> Backlog:
 
 
 def is_failing(kind: str) -> bool:
-    """Whether a periodic job failed when it was tried last."""
+    """Whether a periodic job failed when it was tried last, or killed whoever tried it."""
     row = lane().one(_FAILING, (kind,))
-    return row is not None and row[0] is not None
+    return row is not None and bool(row[0])
 
 
 def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:

@@ -21,7 +21,7 @@ LOOKUP_SECONDS = 3.0
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places for looking names up: a name server that says nothing keeps a
     thread, and most are left to everybody else."""
-    app.extensions["contactapp.lookups"] = Bounded(max(1, settings.threads // 4), 1.0, 1)
+    app.extensions["contactapp.lookups"] = Bounded(min(8, max(1, settings.threads // 4)), 1.0, 1)
 
 
 def _lookups() -> Bounded:

@@ -34,6 +34,8 @@ def test_what_is_written_reads_back_and_is_written_the_same_again(several):
         json.dumps(ADA) + "\n" + json.dumps(ADA),
         "\ufeff"
         + json.dumps({"format": "contactapp", "version": 1, "contacts": [ADA, ADA]}, indent=1),
+        json.dumps(DOCUMENT, sort_keys=True),
+        json.dumps({"version": 1, **DOCUMENT}),
     ],
 )
 def test_other_ways_to_write_it_are_read_too(text):
@@ -84,6 +86,7 @@ def test_a_photo_comes_with_its_type():
         b'[{"a": "',
         b"[}]]",
         b"[]][",
+        b"[" * 1001 + b"]" * 1001,
         b'{"format":"contactapp","version":2,"contacts":[]}',
     ],
 )

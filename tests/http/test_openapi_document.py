@@ -24,7 +24,11 @@ PUBLIC = {
 }
 
 # What is answered elsewhere than JSON, by the end of the path.
-KINDS = {"export": ["application/zip"], "{token}.ics": ["text/calendar"]}
+KINDS = {
+    "stream": ["text/event-stream"],
+    "export": ["application/zip"],
+    "{token}.ics": ["text/calendar"],
+}
 KINDS["exports"] = KINDS["rejected"] = ["text/vcard", "text/csv", "application/json"]
 
 

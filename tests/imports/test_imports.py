@@ -1,7 +1,10 @@
 """POST /imports: small files, done in the request."""
 
+import base64
 import csv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from io import BytesIO
 from time import perf_counter
 
@@ -97,6 +100,36 @@ def test_the_limit_is_honoured_exactly(owner):
     assert owner.get(f"/imports/{found['id']}/rejected").data == card(3) + card(4)
 
 
+def at_once(*deeds):
+    """What each of them returns, when all are done side by side."""
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [one.result() for one in [pool.submit(deed) for deed in deeds]]
+
+
+# CC-2
+def test_the_limit_is_exact_when_many_import_and_create_at_once(owner):
+    set_user(owner.app, owner.id, contact_limit=10)
+    files = [b"".join(card(10 * n + m, UID="") for m in range(4)) for n in range(3)]
+    imports = [partial(sent, owner, file) for file in files]
+    creates = [partial(owner.post, "/contacts", json={"nickname": "n"})] * 5
+    found = at_once(*imports, *creates)
+    created = sum(one["created"] for one in found[:3])
+    assert created + [answer.status_code for answer in found[3:]].count(201) == 10
+    assert created + sum(one["rejected"] for one in found[:3]) == 12
+    assert book_state(owner)[2:] == (10, 10)
+
+
+# FI-6
+def test_the_same_file_twice_at_once_is_there_once(owner, app):
+    other = Person(app, "otto")
+    found = at_once(*[partial(sent, person, THREE) for person in (owner, owner, other)])
+    assert sorted(map(counts, found[:2])) == [(3, 0, 0, 3, 0), (3, 3, 0, 0, 0)]
+    assert counts(found[2]) == (3, 3, 0, 0, 0)
+    assert book_state(owner)[2:] == book_state(other)[2:] == (3, 3)
+    # A UID is one contact's alone; the other keeps it for its files.
+    assert export(owner) == export(other)
+
+
 def test_what_is_wrong_is_told_with_its_line_and_field(owner):
     file = card(0) + card(1, EMAIL="nobody", TEL="x") + b"nonsense\r\n" + card(2, UID="")
     found = sent(owner, file)
@@ -164,11 +197,22 @@ def test_a_preview_is_committed_row_by_row(owner):
     ]
     answer = owner.post(f"/imports/{found['id']}/commit", json={"decisions": decisions})
     assert counts(answer.json) == (4, 1, 1, 1, 1), answer.text
+    assert counts(owner.get(f"/imports/{found['id']}").json) == (4, 1, 1, 1, 1)
     assert answer.json["rows"][0]["reason"] == "not_found"
     assert owner.get(f"/contacts/{known['id']}").json["email"] == "ada1@example.com"
     again = owner.post(f"/imports/{found['id']}/commit", json={})
     refused(again, 409, "not_previewed")
     refused(owner.post(f"/imports/{found['id']}/cancel"), 409, "import_is_over")
+
+
+def test_a_decision_is_about_a_row_and_there_is_one(owner):
+    path = f"/imports/{sent(owner, THREE, mode='preview')['id']}/commit"
+    decisions = [{"row": row, "action": "skip"} for row in (3, 4, 3)]
+    answer = owner.post(path, json={"decisions": decisions})
+    refused(answer, 422, "invalid_fields")
+    told = [(error["pointer"], error["code"]) for error in answer.json["errors"]]
+    assert told == [("/decisions/1/row", "not_found"), ("/decisions/2/row", "repeated")]
+    assert counts(owner.post(path, json={"decisions": decisions[:1]}).json) == (3, 2, 0, 1, 0)
 
 
 def test_a_cancelled_preview_is_not_committed(owner):
@@ -201,8 +245,6 @@ def test_the_files_own_uid_is_the_contacts_where_it_is_free(owner, bob):
 
 
 def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
-    import base64
-
     photo = base64.b64encode(picture(size=(30, 20))).decode()
     good = card(1, **{"PHOTO;ENCODING=b;TYPE=PNG": photo})
     found = sent(owner, good + card(2, **{"PHOTO;ENCODING=b;TYPE=PNG": "bm9uZQ=="}))
@@ -211,7 +253,10 @@ def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
     assert owner.get(f"/contacts/{first['contact_id']}/photo").status_code == 200
     assert owner.get(f"/contacts/{second['contact_id']}/photo").status_code == 404
     assert [problem["pointer"] for problem in second["problems"]] == ["/photo"]
-    assert counts(sent(owner, good, on_duplicate="update"))[2] == 1  # another drawing of it
+    assert counts(sent(owner, good, on_duplicate="update")) == (1, 0, 0, 1, 0)
+    other = base64.b64encode(picture(colour=(0, 0, 99))).decode()
+    again = good.replace(photo.encode(), other.encode())
+    assert counts(sent(owner, again, on_duplicate="update")) == (1, 0, 1, 0, 0)
     assert counts(sent(owner, export(owner), on_duplicate="update")) == (2, 0, 0, 2, 0)
 
 
@@ -272,6 +317,7 @@ def test_imports_are_their_uploaders_alone(cast):
     assert cast.alice.get("/contacts").json["items"][0]["created_by"] == cast.carol.id
 
 
+@cache
 def packed():
     """A gigabyte of zeros in a megabyte."""
     out = BytesIO()
@@ -283,7 +329,7 @@ def packed():
     return out.getvalue()
 
 
-# FI-5
+# FI-5, which says 422: nothing is unpacked here, so there is nothing in it to judge
 @pytest.mark.parametrize("format_", [{}, {"format": "vcard"}, {"format": "csv"}])
 @pytest.mark.parametrize("name", ["contacts.vcf", "contacts.zip", "../../x.csv"])
 def test_an_archive_is_not_unpacked(owner, name, format_):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from .own import own_target
-from .target import NOTHING, Target, entry, line
+from .target import NOTHING, SCALARS, Target, entry, line
 
 _NAMES = {
     "first name": "first_name",
@@ -199,8 +199,8 @@ def recognised(columns: list[str]) -> str | None:
     """Which program wrote a header row, of columns in small letters; `plain` where some columns
     have names that anybody would give, None where none has."""
     names = set(columns)
-    if "uid" in names and all(map(own_target, columns)):
-        return OWN
+    if "uid" in names and (names.issuperset(SCALARS) or all(map(own_target, columns))):
+        return OWN  # also where somebody added columns
     if "primary email" in names and {"display name", "screen name"} & names:
         return "thunderbird"
     if any(_GOOGLE_ENTRY.fullmatch(name) for name in names) or {"file as", "labels"} <= names:
