@@ -56,6 +56,9 @@ from .probes import probes
 from .request_log import RequestLog
 from .session import NoSession
 from .users.routes import users
+from .webhooks import senders
+from .webhooks.routes import webhooks
+from .webhooks.schemas import WebhookEvent
 
 
 class LazyRule(Rule):
@@ -101,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     exports_service.init_app(app, settings)
     imports_service.init_app(app, settings)
     mail.init_app(app, settings)
+    senders.init_app(app, settings)
     init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
         startup.bind_migrations(app)
@@ -110,8 +114,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
     kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
-    slices = (*people, *kept, exports, imports, feeds, data, changes, audit)
-    openapi.init_app(app, slices)
+    slices = (*people, *kept, exports, imports, feeds, data, changes, webhooks, audit)
+    openapi.init_app(app, slices, WebhookEvent)
     app.register_blueprint(pages)
     app.register_blueprint(account)
     app.register_blueprint(media)

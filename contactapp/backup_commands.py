@@ -170,8 +170,9 @@ def _tell_what_ended(report: Report) -> None:
         return
     click.echo(
         f"Ended: {ended.sessions} sessions, {ended.links} links by mail, {ended.api_tokens} API "
-        f"tokens, {ended.feeds} feeds, {ended.letters} letters that waited. Everybody signs in "
-        "again, programs and calendars need new tokens and addresses, and cursors begin anew."
+        f"tokens, {ended.feeds} feeds, {ended.letters} letters that waited; {ended.webhooks} "
+        "webhooks are off. Everybody signs in again, programs and calendars need new tokens and "
+        "addresses, and cursors begin anew."
     )
     if report.erased:
         click.echo(f"Erased again: {report.erased} accounts.")

@@ -25,6 +25,7 @@ from .jobs import service as jobs_service
 from .key_commands import keys
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
+from .webhooks.senders import senders
 from .worker import job_worker
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,8 @@ def worker(threads: int | None, parent: int | None) -> None:
     # Without that server it would go on unseen.
     alive = lambda: parent is None or os.getppid() == parent  # noqa: E731
     working.run(threads or settings.job_threads, alive)
+    with app.app_context():
+        senders().stop()
 
 
 @cli.group()

@@ -20,6 +20,7 @@ from .errors import NotFound
 from .http import unlimited
 from .jobs import service as jobs_service
 from .startup import problems
+from .webhooks import service as webhooks
 
 probes = Blueprint("probes", __name__)
 _ALIVE = Sql("SELECT 1")
@@ -126,7 +127,7 @@ def _is_from_here(asked: Request) -> bool:
 def _found_now() -> Iterator[tuple[str, float]]:
     """What the database and its files say; nothing about them where it is away."""
     try:
-        backlog = jobs_service.backlog()
+        backlog, (webhook_lag, failing) = jobs_service.backlog(), webhooks.backlog()
     except DatabaseFailure:
         yield "database_up", 0
         return
@@ -135,6 +136,8 @@ def _found_now() -> Iterator[tuple[str, float]]:
     yield "jobs_pending", backlog.pending
     yield "jobs_dead", backlog.dead
     yield "worker_silence_seconds", backlog.silence
+    yield "webhook_lag_seconds", webhook_lag
+    yield "webhooks_failing", failing
     if settings().backup_hours:  # whichever worker, on whichever host, made it
         yield "backup_failing", int(jobs_service.is_failing(BACKUP))
     age = shelf.age_seconds(settings().instance_path)

@@ -28,6 +28,8 @@ from .keyring import MissingKey, WrongMasterKey
 from .notes import processing
 from .startup import StartError
 from .users import avatars
+from .webhooks import ending, outbox, senders
+from .webhooks import service as webhooks
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -74,6 +76,7 @@ HANDLERS: dict[str, Handler] = {
     "mail.email": mails.mail_link,
     "mail.password_changed": mails.mail_notice,
     "mail.email_changed": mails.mail_to_old_address,
+    ending.NOTICE: ending.mail_notice,
     "audit.chain": _chain,
     "audit.checkpoint": checkpoints.make,
     "account.erase": erasure.erase,
@@ -87,6 +90,9 @@ HANDLERS: dict[str, Handler] = {
     "purge": _purge,
     "purge.changes": retention.purge,
     "purge.trash": _purge_trash,
+    outbox.JOB: senders.send,
+    "webhooks.scan": senders.scan,
+    "webhooks.sweep": webhooks.sweep,
 }
 LAST_WORDS: dict[str, LastWord] = {
     "note.process": processing.give_up,
@@ -100,6 +106,8 @@ PERIODS = {
     "photos.sweep": HOUR,
     "purge": HOUR,
     "purge.trash": HOUR,
+    "webhooks.scan": MINUTE,
+    "webhooks.sweep": HOUR,
     # Each time leaves a checkpoint for every book that it shortens.
     "purge.changes": DAY,
 }

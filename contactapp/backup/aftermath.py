@@ -19,6 +19,13 @@ _END_SESSIONS = Sql("UPDATE session SET ended_at = ? WHERE ended_at IS NULL")
 _END_LINKS = Sql("UPDATE link SET ended_at = ? WHERE ended_at IS NULL")
 _DROP_TOKENS = Sql("DELETE FROM api_token")
 _DROP_FEEDS = Sql("DELETE FROM feed")
+# One that its owner has deleted since must not be told of anything again. What waited is not kept:
+# the numbers of changes after the backup are given to others.
+_STOP_WEBHOOKS = Sql(
+    "UPDATE webhook SET active = ?, disabled_reason = 'restored', disabled_at = ?, lease = NULL, "
+    "version = version + 1, updated_at = ? WHERE active"
+)
+_DROP_DELIVERIES = Sql("DELETE FROM webhook_delivery")
 # Written to, or asked for by, people who have their letters long since; and what was asked for with
 # a link that is no longer good. Also those given up, which a replay would send.
 _DROP_MAILS = Sql(
@@ -50,6 +57,7 @@ class Ended(NamedTuple):
     links: int
     api_tokens: int
     feeds: int
+    webhooks: int
     letters: int
 
 
@@ -77,8 +85,10 @@ def end_all() -> Ended:
         lane().run(_END_LINKS, (now,)),
         lane().run(_DROP_TOKENS, ()),
         lane().run(_DROP_FEEDS, ()),
+        lane().run(_STOP_WEBHOOKS, (False, now, now)),
         lane().run(_DROP_MAILS, ()),
     )
+    lane().run(_DROP_DELIVERIES, ())
     lane().run(_DROP_EPOCH, (RESTORED,))
     create_key(RESTORED)
     if not lane().run(_SKIP, (_SESSIONS_SKIPPED,)) and database().is_sqlite:

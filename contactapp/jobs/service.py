@@ -132,8 +132,11 @@ class LeaseLost(Exception):
     """Somebody else has the job by now, or it is gone."""
 
 
-def enqueue(kind: str, ref: int | None = None, user_id: int | None = None) -> int:
-    """Add a job to the running transaction; it is done after the commit, never if that fails."""
+def enqueue(
+    kind: str, ref: int | None = None, user_id: int | None = None, at: int | None = None
+) -> int:
+    """Add a job to the running transaction; it is done after the commit, never if that fails.
+    `at`: not before that, which is ten minutes ahead at most (see `seen`)."""
     now = clock.now_ms()
     row = {
         "kind": kind,
@@ -141,13 +144,13 @@ def enqueue(kind: str, ref: int | None = None, user_id: int | None = None) -> in
         "user_id": user_id,
         "status": "pending",
         "attempts": 0,
-        "next_at": now,
+        "next_at": now if at is None else at,
         "created_at": now,
         "updated_at": now,
     }
     job_id = lane().insert("job", row)
     wake_up = current_app.extensions.get("contactapp.wake_up")
-    if wake_up is not None:  # there is a broker (see wake_ups)
+    if wake_up is not None and at is None:  # there is a broker (see wake_ups)
         after_commit(partial(wake_up, job_id))
     return job_id
 

@@ -94,6 +94,7 @@ def test_restoring_tells_what_ended_and_what_came_back(installed, new_database, 
     code, out, err = installed.run("backup", "restore", path, **other)
     assert code == 0, err
     assert "Ended: 1 sessions, 1 links by mail, 0 API tokens, 0 feeds, 1 letters" in out
+    assert "1 webhooks are off" in out
     assert "Back as they were then: 1 accounts (0 deactivated)" in out
     assert "Admins: none." in out
     assert "keys rotate" not in out

@@ -13,7 +13,7 @@ from contactapp.jobs import service as jobs
 from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
 from tests.support.backups import SECRETS, Place, back_up, carry_list, fill, person_of
-from tests.support.cast import PASSWORD, Cast, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Cast, Person, refused
 from tests.support.engines import on_one_engine
 from tests.support.feed import follow, page
 from tests.support.pictures import files
@@ -99,7 +99,7 @@ def now(engine, past, new_database, reopened, tmp_path_factory):
 # BR-3, TK-6
 def test_whatever_let_somebody_in_is_dead(past, now):
     ended = now.report.ended
-    assert (ended.sessions, ended.api_tokens, ended.feeds) == (2, 1, 1)
+    assert (ended.sessions, ended.api_tokens, ended.feeds, ended.webhooks) == (2, 1, 1, 2)
     assert ended.links >= 1
     client = now.app.test_client()
     # The new one would have the number of Alice's session after the restore.
@@ -120,6 +120,13 @@ def test_no_letter_from_then_is_sent_also_not_by_a_replay(now):
     with now.app.app_context():
         assert lane().one(_LETTERS) == (0,)
     assert now.report.ended.letters >= 3  # two to verify addresses, and one to reset
+
+
+# BR-3
+def test_of_what_may_have_been_deleted_since_nobody_is_told(now):
+    [webhook] = now.alice.get("/webhooks").json["items"]
+    assert (webhook["url"], webhook["status"], webhook["active"]) == (NOWHERE, "restored", False)
+    assert now.alice.get(f"/webhooks/{webhook['id']}/deliveries").json["total"] == 0
 
 
 # BR-3
