@@ -58,6 +58,8 @@ class Settings:
     job_worker: bool
     job_threads: int
     celery_broker_url: str | None = field(repr=False)
+    webhook_allowed_networks: tuple[Network, ...]
+    webhook_threads: int
     mail_server: str | None
     mail_port: int
     mail_username: str | None = field(repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,8 @@ def _summarise(one: Import, rejected: list[dict[str, Any]]) -> None:
     if one.status == "failed":
         problem = one.about.get("problem", {}).get("detail", "It could not be finished.")
         raise click.ClickException(problem)
+    if one.status == "cancelled":
+        raise click.ClickException("It was cancelled, and went no further.")
     if one.rejected:
         sys.exit(REJECTED)
 
@@ -118,11 +121,12 @@ def _with_bar(made: exports.Export) -> Iterator[bytes]:
 
 def _write(path: Path, parts: Iterator[bytes]) -> None:
     """All of it or nothing, and for nobody else to read."""
-    new = path.with_name(f"{path.name}.part")
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.writelines(parts)
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        new.unlink(missing_ok=True)  # whatever ended it, an interruption too

@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from .errors import BadRequest
 from .incoming import MAX_ID, Problem
 
+MAX_OPERATIONS = 1000  # of a bulk call
 MAX_SORT_KEYS = 4
 MAX_CURSOR = 3500  # characters; under gunicorn's 4094 for the whole request line
 
@@ -142,6 +143,29 @@ class PageShape(Schema):
 
     next_cursor = fields.String(required=True, allow_none=True)
     total = fields.Integer(required=True)
+
+
+class BulkOperation(Schema):
+    """One of a bulk call; a schema of a kind of object adds the field of that name, which has what
+    is to be written."""
+
+    written: str
+
+    op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
+    id = Id()
+    version = Id(metadata={"description": "The version to change, as If-Match."})
+
+    @post_load
+    def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        op = data["op"]
+        wanted = {"create": {self.written}, "update": {"id", self.written}, "delete": {"id"}}[op]
+        allowed = wanted if op == "create" else wanted | {"version"}
+        wrong = {name: [Problem("required", "Missing.")] for name in wanted - data.keys()}
+        for name in data.keys() - allowed - {"op"}:
+            wrong[name] = [Problem("unknown_field", f"Not with {op}.")]
+        if wrong:
+            raise ValidationError(wrong)
+        return data
 
 
 class Failure(Schema):

@@ -9,7 +9,7 @@ import pytest
 
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
-from tests.support.cast import PASSWORD, Cast
+from tests.support.cast import NOWHERE, PASSWORD, Cast
 from tests.support.engines import on_one_engine
 from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
@@ -78,6 +78,16 @@ GET    /api/v1/feeds                        401       200 200   200 200   200   
 POST   /api/v1/feeds                        401       404 201   201 201   404   401
 DELETE /api/v1/feeds/<id>                   401       404 404   404 204   404   401
 GET    /api/v1/feeds/<token>.ics            200       200 200   200 200   200   200
+GET    /api/v1/webhooks                     401       200 200   200 200   200   401
+POST   /api/v1/webhooks                     401       404 201   201 201   404   401
+GET    /api/v1/webhooks/<id>                401       404 404   404 200   404   401
+PATCH  /api/v1/webhooks/<id>                401       404 404   404 200   404   401
+DELETE /api/v1/webhooks/<id>                401       404 404   404 204   404   401
+POST   /api/v1/webhooks/<id>/secret         401       404 404   404 201   404   401
+POST   /api/v1/webhooks/<id>/test           401       404 404   404 202   404   401
+GET    /api/v1/webhooks/<id>/deliveries     401       404 404   404 200   404   401
+GET    /api/v1/webhooks/<id>/deliveries/<id> 401      404 404   404 200   404   401
+POST   /api/v1/webhooks/<id>/deliveries/<id>/replay 401 404 404 404 202   404   401
 GET    /api/v1/contacts                     401       404 200   200 200   404   401
 POST   /api/v1/contacts                     401       404 201   403 201   404   401
 GET    /api/v1/contacts/search              401       404 200   200 200   404   401
@@ -180,6 +190,7 @@ SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
     *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "labels", "notes")),
     *(f"/api/v1/{name}" for name in ("operations", "changes", "books", "exports")),
+    "/api/v1/webhooks",
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -257,6 +268,9 @@ def body_of(method, rule, person, number):
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
+    if "/webhooks" in rule:
+        body = {"POST": {"url": NOWHERE}, "PATCH": {"description": f"Number {number}"}}
+        return body.get(method) if rule.endswith(("/webhooks", "/<id>")) else None
     if "/imports/" in rule:
         return {} if rule.endswith("/commit") and method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
@@ -351,6 +365,8 @@ def path_of(method, rule, alice, person):
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
+    if "/webhooks" in rule:
+        return path_of_webhook(method, rule, alice)
     if "/feeds" in rule:
         return path_of_feed(method, rule, alice, person)
     if rule.endswith("/users/<id>"):
@@ -396,6 +412,16 @@ def path_of_feed(method, rule, alice, person):
     if "<token>" in rule:
         return urlsplit(feed["url"]).path
     return rule.replace("<id>", str(feed["id"]))
+
+
+def path_of_webhook(method, rule, alice):
+    if rule.endswith("/webhooks"):
+        return f"{rule}?book={alice.book_id}" if method == "POST" else rule
+    found = alice.get("/webhooks").json["items"]
+    webhook = found[0] if found else alice.post("/webhooks", json={"url": NOWHERE}).json
+    path = rule.replace("<id>", str(webhook["id"]), 1)
+    delivery = alice.post(f"/webhooks/{webhook['id']}/test").json if "<id>" in path else None
+    return path.replace("<id>", str(delivery["id"])) if delivery else path
 
 
 def ask(people, name, method, rule, number=0):

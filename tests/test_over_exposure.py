@@ -22,16 +22,17 @@ from contactapp.imports.models import Import, ImportPart
 from contactapp.notes.models import Note
 from contactapp.operations.models import Operation
 from contactapp.users.models import User
+from contactapp.webhooks.models import Webhook, WebhookDelivery
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
-from tests.support.cast import PASSWORD, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Person, refused
 from tests.support.engines import on_one_engine
 from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
 TABLES = (
     *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry, User),
-    *(DuplicateDismissal, Operation, Import, ImportPart, Ticket),
+    *(DuplicateDismissal, Operation, Import, ImportPart, Ticket, Webhook, WebhookDelivery),
 )
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
@@ -79,6 +80,7 @@ def tour(alice):
     yield "patch", "/users/me", alice.patch("/users/me", json={"full_name": "Alice", "age": 40})
     yield from tour_of_contacts(alice)
     yield from tour_of_feeds(alice, client)
+    yield from tour_of_webhooks(alice)
     yield from tour_of_api_tokens(alice)
     yield from tour_of_codes(Person(alice.app, "ann"))
     yield from tour_of_pictures(alice)
@@ -108,6 +110,23 @@ def tour_of_feeds(alice, client):
     yield "get", "/feeds", alice.get("/feeds")
     yield "get", "/feeds/{token}.ics", client.get(urlsplit(made.json["url"]).path)
     yield "delete", "/feeds/{feed_id}", alice.delete(f"/feeds/{made.json['id']}")
+
+
+def tour_of_webhooks(alice):
+    path, one = "/webhooks", "/webhooks/{webhook_id}"
+    made = alice.post(path, json={"url": NOWHERE, "types": ["contact.restored"]})
+    yield "post", path, made
+    yield "get", path, alice.get(path)
+    own, delivery = f"{path}/{made.json['id']}", f"{one}/deliveries/{{delivery_id}}"
+    yield "get", one, alice.get(own)
+    yield "patch", one, alice.patch(own, json={"description": "Ours"})
+    yield "post", f"{one}/secret", alice.post(f"{own}/secret")
+    tried = alice.post(f"{own}/test")
+    yield "post", f"{one}/test", tried
+    yield "get", f"{one}/deliveries", alice.get(f"{own}/deliveries")
+    yield "get", delivery, alice.get(f"{own}/deliveries/{tried.json['id']}")
+    yield "post", f"{delivery}/replay", alice.post(f"{own}/deliveries/{tried.json['id']}/replay")
+    yield "delete", one, alice.delete(own)
 
 
 def tour_of_api_tokens(alice):

@@ -17,9 +17,11 @@ from ..custom_fields.service import export_definitions
 from ..data.service import export_data
 from ..database import write_transaction
 from ..feeds.service import export_feeds
+from ..imports.service import export_files, export_imports, export_rows
 from ..notes.service import export_notes
 from ..operations.service import export_operations
 from ..users.service import picture_files, picture_token, show_user
+from ..webhooks.service import export_deliveries, list_webhooks
 from .api_tokens import list_tokens
 from .recovery import proven
 from .second_factor import status
@@ -36,13 +38,18 @@ notes.json     every note about them, deleted ones with deleted_at
 data.json      its key-value data
 changes.json   what was changed in the address book and in the data, before and after
 operations.json  which of these were made as one, and can be undone
+imports.json   files that it imported, as far as they are kept
+import_rows.json  what became of each of their rows
 sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
 second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
+webhooks.json  addresses that are told of changes, without their secrets
+deliveries.json  what became of these messages in the last seven days
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
 photos/        of contacts, by their id; earlier ones as long as they are kept
+imports/       files of which rows were rejected, or that were only previewed
 
 All files are JSON in UTF-8; times are UTC.
 """
@@ -90,6 +97,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
         archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
+        archive.writestr("webhooks.json", orjson.dumps(list_webhooks(actor), option=_PRETTY))
         archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
         factor = status(actor.user_id)
         archive.writestr("second_factor.json", orjson.dumps(factor, option=_PRETTY))
@@ -99,6 +107,11 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         for photo, content in export_photos(actor.user_id):
             archive.writestr(f"photos/{photo}", content)
             yield sink.take()
+        for imported, parts in export_files(actor):
+            with archive.open(f"imports/{imported}", "w", force_zip64=True) as entry:
+                for part in parts:
+                    entry.write(part)
+                    yield sink.take()
         for name, rows in (
             ("contacts.json", export_contacts(actor.user_id)),
             ("fields.json", export_definitions(actor.user_id)),
@@ -107,6 +120,9 @@ def _parts(actor: Actor) -> Iterator[bytes]:
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),
             ("operations.json", export_operations(actor.user_id)),
+            ("deliveries.json", export_deliveries(actor.user_id)),
+            ("imports.json", export_imports(actor)),
+            ("import_rows.json", export_rows(actor)),
             ("audit.json", trail.own_events(actor.user_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as entry:

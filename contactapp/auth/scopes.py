@@ -8,7 +8,7 @@ from __future__ import annotations
 
 SCOPES = {
     "contacts:read": "read contacts, their notes and what was changed",
-    "contacts:write": "change contacts and notes, make and delete calendar feeds",
+    "contacts:write": "change contacts and notes, make and delete calendar feeds, webhooks",
     "data:read": "read key-value data",
     "data:write": "change key-value data",
     "feeds:read": "list calendar feeds with their addresses",

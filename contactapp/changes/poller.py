@@ -153,7 +153,7 @@ class Poller:
 
     def _look(self) -> None:
         """Wake those who were told of less than there is, or of what is gone."""
-        ids = ",".join(map(str, self._of))
+        ids = ",".join(map(str, list(self._of)))  # a copy: listeners come and go meanwhile
         text = f"[{ids}]" if self._lane.is_sqlite else f"{{{ids}}}"
         seqs = dict(self._lane.all(_SEQS, (text,)))
         for listener in self._all:

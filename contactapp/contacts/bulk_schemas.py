@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from marshmallow import Schema, fields, validate
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
-
-from ..incoming import Problem
-from ..shapes import Failure, Flag, Id, Unread
+from ..shapes import MAX_OPERATIONS, BulkOperation, Failure, Flag, Unread
 from .schemas import Contact, ContactPatch
 
-MAX_OPERATIONS = 1000
 
-
-class ContactOperation(Schema):
+class ContactOperation(BulkOperation):
     """One of a bulk call: `create` takes `contact`, as POST does, `update` takes `id` and
     `contact`, as PATCH does, `delete` takes `id`; the latter two may have `version`."""
 
-    op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
-    id = Id()
-    version = Id(metadata={"description": "The version to change, as If-Match."})
-    contact = Unread(ContactPatch)
+    written = "contact"
 
-    @post_load
-    def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        creates = data["op"] == "create"
-        wanted = {"create": {"contact"}, "update": {"id", "contact"}, "delete": {"id"}}[data["op"]]
-        allowed = wanted if creates else wanted | {"version"}
-        wrong = {name: [Problem("required", "Missing.")] for name in wanted - data.keys()}
-        for name in data.keys() - allowed - {"op"}:
-            wrong[name] = [Problem("unknown_field", f"Not with {data['op']}.")]
-        if wrong:
-            raise ValidationError(wrong)
-        return data
+    contact = Unread(ContactPatch)
 
 
 class ContactBulk(Schema):

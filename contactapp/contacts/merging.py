@@ -46,9 +46,9 @@ def merged(cards: Mapping[int, Card], choose: Mapping[str, int]) -> Card:
         if scalar in choose:
             primary = primary_of(entries_of(cards[choose[scalar]], name))
         fields[name] = _united(name, everybody, primary)
-    fields["labels"] = list(_each_once(everybody))
+    fields["labels"] = each_once(everybody)
     fields["custom_fields"] = _custom(cards, choose)
-    _check_limits(fields)
+    check_limits(fields)
     # No definitions: custom fields may be older than what they are defined as now, and stay so.
     return whole({k: v for k, v in fields.items() if k not in _PRIMARY}, None, {})
 
@@ -102,12 +102,19 @@ def _key(name: str, entry: Entry) -> tuple[object, str | None]:
     return number.national.lstrip("0"), number.international
 
 
-def _each_once(everybody: Iterable[Card]) -> Iterable[str]:
+def is_same_entry(name: str, one: Entry, other: Entry) -> bool:
+    """Whether two entries of a list are one when they come together."""
+    (key, country), (wanted, there) = _key(name, one), _key(name, other)
+    return key == wanted and _agree(country, there)
+
+
+def each_once(everybody: Iterable[Card]) -> list[str]:
+    """The labels of all; of those that are alike the first."""
     labels: dict[str, str] = {}
     for card in everybody:
         for label in card.get("labels", ()):
             labels.setdefault(fold(label), label)
-    return labels.values()
+    return list(labels.values())
 
 
 def _custom(cards: Mapping[int, Card], choose: Mapping[str, int]) -> dict[str, Any]:
@@ -137,7 +144,8 @@ def _check_choices(cards: Mapping[int, Card], choose: Mapping[str, int]) -> None
         raise InvalidFields(errors=wrong)
 
 
-def _check_limits(fields: Card) -> None:
+def check_limits(fields: Card) -> None:
+    """Raise InvalidFields where a list of these fields has more than a card holds."""
     limits = {**dict.fromkeys(PARTS, MAX_ENTRIES), "labels": MAX_LABELS}
     wrong = [
         FieldError(f"/{name}", "too_many", f"{len(fields[name])} together, at most {most}.")

@@ -138,5 +138,5 @@ def export_photos(owner_id: int) -> Iterator[tuple[str, bytes]]:
     while rows := lane().all(_EXPORTED, (owner_id, last, _BATCH)):
         for last, contact_id, token, unused_since in rows:
             earlier = "" if unused_since is None else f"-earlier-{last}"
-            for path in PHOTOS.files(token)[-1:]:
-                yield f"{contact_id}{earlier}.webp", path.read_bytes()
+            if (content := PHOTOS.largest(token)) is not None:
+                yield f"{contact_id}{earlier}.webp", content

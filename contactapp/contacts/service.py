@@ -24,6 +24,7 @@ from .across import (
 )
 from .card import Meta, canonical, comparable, display_name, hidden, merged, told
 from .dismissals import export_dismissals
+from .enriching import enriched
 from .entries import PARTS, SCALARS, entries_of
 from .many import Held, Many
 from .numbers import numbered
@@ -238,6 +239,7 @@ __all__ = [
     "create_contact",
     "display_name",
     "edit_contact",
+    "enriched",
     "entries_of",
     "erase_photos",
     "export_contacts",
@@ -247,7 +249,6 @@ __all__ = [
     "get_contact",
     "list_birthdays",
     "list_contacts",
-    "merged",
     "missing_survivors",
     "numbered_here",
     "passing",

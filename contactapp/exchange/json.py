@@ -18,13 +18,18 @@ import orjson
 from ..errors import BadRequest, InvalidFields
 from ..strict_json import parse
 from .record import Photo, Problem, Record, Unreadable
-from .vcard.writing import may_be_kept
+from .vcard.properties import may_be_kept
 
 MAX_CONTACT = 8 * 2**20  # bytes
 _BEGIN = b'{"format":"contactapp","version":1,"contacts":['
 _END = b"\n]}\n"
-_OURS = re.compile(rb'\s*\{\s*"format"\s*:\s*"contactapp"\s*,\s*"version"\s*:\s*(\d+)\s*,')
+# Whatever wrote it again may have sorted its members.
+_OURS = re.compile(
+    rb'\s*\{\s*(?:"format"\s*:\s*"contactapp"\s*,\s*)?(?:"version"\s*:\s*(\d+)\s*,\s*)?'
+    rb'(?:"format"\s*:\s*"contactapp"\s*,\s*)?"contacts"\s*:\s*\['
+)
 _LOOK = 4096  # bytes that tell what kind of document it is
+_MAX_DEPTH = 1000  # brackets; a contact has fewer than 32
 _MARKS = re.compile(rb'["{}\[\]]')
 _IN_TEXT = re.compile(rb'["\\]')
 
@@ -128,7 +133,7 @@ def objects(chunks: Iterable[bytes]) -> Iterator[tuple[int, int, bytes | None]]:
 def _depth(start: bytes) -> int:
     """How many brackets are open where a contact begins."""
     if match := _OURS.match(start):
-        if match[1] != b"1":
+        if match[1] not in (None, b"1"):
             raise Unreadable("The file was written by a later version of contactapp.")
         return 2
     first = start.lstrip()[:1]
@@ -163,6 +168,8 @@ class _Splitter:
                     counted, start = at, at - 1
                     self._parts, self._size, self._begun = [], 0, self._line
                 self._depth += 1
+                if self._depth > _MAX_DEPTH:
+                    raise Unreadable("The file is nested too deeply.")
             else:
                 self._depth -= 1
                 if self._depth < 0:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from .csv.rows import header_of, lines, rows
 from .json import objects
+from .record import Unreadable
 from .vcard.lines import physical_lines
 
 File = Callable[[], Iterable[bytes]]  # its bytes, from the beginning each time
@@ -28,10 +30,11 @@ def only(format_: str, file: File, places: Sequence[Place]) -> Iterator[bytes]:
         wanted = {place.row for place in places}
         yield b"[\n"
         comma = b""
-        for row, (_, _, text) in enumerate(objects(file()), 1):
-            if row in wanted and text is not None:
-                yield comma + text
-                comma = b",\n"
+        with suppress(Unreadable):  # it may end too soon, after them
+            for row, (_, _, text) in enumerate(objects(file()), 1):
+                if row in wanted and text is not None:
+                    yield comma + text
+                    comma = b",\n"
         yield b"\n]\n"
         return
     if format_ == "vcard":

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from . import csv, json, vcard
 from .formats import FORMATS, guess
+from .kept import source_uid, united, with_source_uid, without_uid
 from .record import Photo, Problem, Record, Unreadable
 from .rejected import Place, only
-from .vcard.properties import unescape
-from .vcard.writing import VERSIONS, escaped
+from .vcard.writing import VERSIONS
 
 MEDIA_TYPES = {
     "vcard": "text/vcard; charset=utf-8",
@@ -19,7 +19,6 @@ MEDIA_TYPES = {
 }
 ENDINGS = {"vcard": "vcf", "csv": "csv", "json": "json"}
 _PACKED = re.compile(rb"PK[\3\5\7]|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|MSCF")
-_UID = "UID:"
 
 
 def read(
@@ -48,29 +47,6 @@ def is_packed(start: bytes) -> bool:
     return _PACKED.match(start) is not None or start[257:262] == b"ustar"
 
 
-def with_source_uid(lines: list[str], uid: str | None) -> list[str]:
-    """The lines kept of a card, with the UID that its file had and that it could not get here."""
-    others = [line for line in lines if not _is_uid(line)]
-    return [f"{_UID}{escaped(uid)}", *others] if uid else others
-
-
-def source_uid(lines: list[str]) -> str | None:
-    """The UID that `with_source_uid` put among the lines."""
-    if lines and lines[0].startswith(_UID):
-        return unescape(lines[0].removeprefix(_UID))
-    return None
-
-
-def without_uid(lines: list[str]) -> list[str]:
-    """The lines kept of a card but for any UID: a card has one."""
-    return [line for line in lines if not _is_uid(line)]
-
-
-def _is_uid(line: str) -> bool:
-    head = re.split("[;:]", line, maxsplit=1)[0]
-    return head.rpartition(".")[2].upper() == "UID"
-
-
 __all__ = [
     "ENDINGS",
     "FORMATS",
@@ -86,6 +62,7 @@ __all__ = [
     "only",
     "read",
     "source_uid",
+    "united",
     "with_source_uid",
     "without_uid",
     "write",

@@ -88,9 +88,8 @@ def _record(actor: Actor, format_: str, contacts: int) -> None:
 
 
 def _photo(card: dict[str, Any]) -> Photo | None:
-    for path in PHOTOS.files(card.get("photo"))[-1:]:
-        return Photo("image/webp", path.read_bytes())
-    return None
+    data = PHOTOS.largest(card.get("photo"))
+    return None if data is None else Photo("image/webp", data)
 
 
 def _parts(pieces: Iterator[bytes], turn: threading.Lock, kept: ExitStack) -> Iterator[bytes]:

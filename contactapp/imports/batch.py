@@ -74,6 +74,9 @@ def do(actor: Actor, book: Book, import_id: int, batch: Batch, hold: Callable[[]
         raise Overtaken()
     one = one._replace(consumed=batch.consumed, status=batch.status)
     if batch.rows:
+        if one.read == 0:
+            newest = max(views().current(log.book).rows, default=0)
+            one = one._replace(about={**one.about, "newest": newest})
         operation_id = _operation(log, actor, book, one)
         rows = _Write(log, actor, book, one, batch).done()
         kept = operations.end(log)
@@ -103,7 +106,7 @@ class _Write:
         self._log, self._actor, self._book = log, actor, book
         self._pictures = batch.pictures
         self._defined = definitions(log.book)
-        known = Known(views().current(log.book), one.created_at, set(batch.seen))
+        known = Known(views().current(log.book), one.newest, set(batch.seen))
         decisions: Decisions = {d["row"]: d for d in one.about.get("decisions", ())}
         self._planned = planned(batch.rows, known, one, decisions, self._defined)
         ids = [p.plan.contact_id for p in self._planned if p.plan.action == "update"]
@@ -198,23 +201,27 @@ class Trial:
     def __init__(self, book: Book, one: Import) -> None:
         self._view = views().current(book)
         self._book, self._one = book, one
-        self._known = Known(self._view, one.created_at, set())
+        self._known = Known(self._view, None, set())
         self._everybody = Everybody(self._view.rows)
         self._limit, self._used = lock_usage(book.owner_id)
         self._defined: Defined = definitions(book)
 
-    def rows(self, rows: Sequence[Checked]) -> list[dict[str, Any]]:
+    def rows(self, rows: Sequence[Checked], pictures: Pictures) -> list[dict[str, Any]]:
         """What would become of these rows, with whom they are like."""
-        return list(self._tried(planned(rows, self._known, self._one, {}, self._defined)))
+        plans = planned(rows, self._known, self._one, {}, self._defined)
+        return list(self._tried(plans, pictures))
 
-    def _tried(self, rows: Sequence[Planned]) -> Iterator[dict[str, Any]]:
+    def _tried(self, rows: Sequence[Planned], pictures: Pictures) -> Iterator[dict[str, Any]]:
         for one in rows:
+            picture = pictures.get(one.row.row)
             try:
-                yield self._try(one).told(duplicates=self._duplicates(one))
+                tried = self._try(one, picture and picture.token)
+                yield tried.told(duplicates=self._duplicates(one))
             except AppError as error:
+                self._known.refused(one.row)
                 yield one.refused(error).told()
 
-    def _try(self, one: Planned) -> Planned:
+    def _try(self, one: Planned, token: str | None) -> Planned:
         if one.plan.action == "create":
             if self._limit and self._used >= self._limit:
                 raise limit_reached(self._limit, self._used)
@@ -223,8 +230,8 @@ class Trial:
         if one.plan.action == "update" and row is not None:
             before = row.card()
             has = texts_about(self._book, [row.id]).get(row.id, []) if one.row.notes else []
-            same = is_same(before, changed_card(one, before, None, self._defined))
-            if same and not one.row.photo and not set(one.row.notes) - set(has):
+            same = is_same(before, changed_card(one, before, token, self._defined))
+            if same and not set(one.row.notes) - set(has):
                 return one.unchanged()
         return one
 

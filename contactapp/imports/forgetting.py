@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import clock
 from ..config import settings
 from ..database import Sql, lane, write_transaction
-from .running import forget_file
+from .stored import forget_file
 
 _DAY_MS = 86_400_000
 _UPLOAD_MS = 3_600_000  # in which an upload is stored, or it was interrupted

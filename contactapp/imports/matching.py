@@ -25,12 +25,12 @@ class Plan(NamedTuple):
 class Known:
     """What an import knows of its book, and of what it has read so far."""
 
-    def __init__(self, view: BookView[Row], before: int, seen: set[str]) -> None:
-        """`before`: when the import began, in milliseconds; `seen`: the UIDs of its rows so far."""
+    def __init__(self, view: BookView[Row], newest: int | None, seen: set[str]) -> None:
+        """`newest`: the highest id of a contact that is not the import's own, None where none is;
+        `seen`: the UIDs of its rows so far, but for those that were rejected."""
         own = {row.id: row.uid for row in view.rows.values()}
         sources = view.column("source_uid", lambda row: source_of(row.card()))
-        self._view = view
-        self._before = before
+        self._newest = newest
         self._seen = seen
         self._by_uid = {uid: id_ for id_, uid in uids_of(own, sources).items()}
         self._by_uid |= {uid: id_ for id_, uid in own.items()}
@@ -50,6 +50,10 @@ class Known:
             self._identical.setdefault(found, 0)
         return plan
 
+    def refused(self, row: Checked) -> None:
+        """The row is not done after all: another one with its UID may be."""
+        self._seen.discard(row.uid or "")
+
     def _plan(self, row: Checked, found: bytes, on_duplicate: str) -> Plan:
         if row.uid in self._seen and on_duplicate != "create":
             # Or the same file again would change what its later card has made of the earlier one.
@@ -66,13 +70,11 @@ class Known:
         return Plan("skip", "identical", twin or None)
 
     def _is_older(self, contact_id: int) -> bool:
-        row = self._view.get(contact_id)
-        return row is not None and row.created_at < self._before
+        # Clocks may step back, numbers of a book only go up.
+        return contact_id > 0 and (self._newest is None or contact_id <= self._newest)
 
 
 def _decided(plan: Plan, decision: Mapping[str, Any]) -> Plan:
     action = decision["action"]
     about = decision.get("contact_id") or plan.contact_id
-    if action == "update" and about is None:
-        return Plan("reject", "not_found")
     return Plan(action, "decided", about if action == "update" else None)

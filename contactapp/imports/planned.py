@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..contacts.service import merged, text_of, whole
+from ..contacts.service import enriched, text_of, whole
 from ..custom_fields.values import Defined
-from ..errors import AppError
-from ..exchange.service import source_uid, with_source_uid
-from .checked import Checked, identity
+from ..errors import AppError, FieldError, InvalidFields
+from ..exchange.service import source_uid, united, with_source_uid, without_uid
+from .checked import MAX_KEPT, Checked, identity
 from .matching import Decisions, Known, Plan
 from .stored import COUNTS, Import
 
@@ -74,6 +74,20 @@ def _planned(
     return one._replace(plan=known.plan(row, identity(card), on_duplicate, decision), card=card)
 
 
+def check_decisions(one: Import, decisions: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidFields where they are not each about a row of its own of what was previewed."""
+    problems, seen = [], set[int]()
+    for place, decision in enumerate(decisions):
+        pointer, row = f"/decisions/{place}/row", decision["row"]
+        if row > one.read:
+            problems.append(FieldError(pointer, "not_found", f"The file has {one.read} rows."))
+        elif row in seen:
+            problems.append(FieldError(pointer, "repeated", "It is decided already."))
+        seen.add(row)
+    if problems:
+        raise InvalidFields(errors=problems)
+
+
 def new_card(one: Planned, uid: str, token: str | None) -> dict[str, Any]:
     """The card of a contact that is made, which has this UID. Another one that its file says is
     kept, for the file that it goes into."""
@@ -91,9 +105,11 @@ def changed_card(
 ) -> dict[str, Any]:
     """The card of a contact that is updated: what the row has goes before, and nothing is cleared.
     Raises InvalidFields."""
-    card = whole(merged(before, one.row.fields or {}), before, defined)
+    card = whole(enriched(before, one.row.fields or {}, one.card or {}), before, defined)
     if one.row.kept:
-        card["vcard"] = with_source_uid(one.row.kept, source_uid(before.get("vcard", [])))
+        had = before.get("vcard", [])
+        kept = united(without_uid(had), one.row.kept, MAX_KEPT)
+        card["vcard"] = with_source_uid(kept, source_uid(had))
     if token:
         card["photo"] = token
     return card

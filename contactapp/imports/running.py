@@ -7,7 +7,6 @@ The file is read again from its beginning then, which takes a fraction of what i
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -33,6 +32,7 @@ SLICE_SECONDS = 15.0  # then whatever else waits for a worker has its turn
 _PHOTOS = 8 * 2**20  # bytes of them that are held at once
 _TRIES = 5
 _ENDED = Sql("UPDATE import SET status = ? WHERE id = ? AND status = 'queued'")
+_AGAIN = Sql("UPDATE import SET status = 'queued' WHERE id = ? AND status = 'failed'")
 
 Told = Callable[[Import], None]
 
@@ -52,16 +52,17 @@ class Reading:
     def __init__(self, book: Book, one: Import) -> None:
         self._book, self._one = book, one
         self._consumed = 0
-        self.seen: set[str] = set()  # UIDs of the rows that are done
+        self.seen: set[str] = set()  # UIDs of the rows that are done, and were not rejected
 
     def some(self) -> Iterator[Some]:
         """The rows, as many at a time as a transaction does. Raises Unreadable."""
         rows: list[Checked] = []
         photos = 0
         mapping = self._one.about.get("mapping")
+        rejected = self._rejected(0) if self._one.read else set()
         for number, found in enumerate(read(self._one.format, self._file(), mapping), 1):
             if number <= self._one.read:
-                if isinstance(found, Record) and found.uid:
+                if isinstance(found, Record) and found.uid and number not in rejected:
                     self.seen.add(found.uid.strip())
                 continue
             if number > MAX_ROWS:
@@ -72,9 +73,14 @@ class Reading:
             photos += len(row.photo.data) if row.photo else 0
             if len(rows) == ROWS or photos > _PHOTOS:
                 yield Some(rows, self._consumed, are_last=False)
-                self.seen.update(row.uid for row in rows if row.uid and row.fields is not None)
+                rejected = self._rejected(rows[0].row - 1)
+                self.seen.update(row.uid for row in rows if row.uid and row.row not in rejected)
                 rows, photos = [], 0
         yield Some(rows, self._one.size, are_last=True)
+
+    def _rejected(self, last: int) -> set[int]:
+        rows = stored.rows_of(self._book, self._one, last)
+        return {row["row"] for row in rows if row["action"] == "reject"}
 
     def _file(self) -> Iterator[bytes]:
         for part in stored.file_of(self._book, self._one):
@@ -92,15 +98,23 @@ def run(job: Job, seconds: float = SLICE_SECONDS, told: Told | None = None) -> E
     found = stored.whose(job.ref or 0)
     if found is None:
         return None
-    book_id, user_id = found
+    next_one = _run(job, *found, seconds, told or (lambda _: None))
+    if next_one is None:
+        stored.let_go(job.ref or 0)
+    return next_one
+
+
+def _run(job: Job, book_id: int, user_id: int, seconds: float, told: Told) -> Effect | None:
     try:
         actor = actor_in(user_id, book_id, f"job-{job.id}")
         if actor is None:
             end_as("failed", job.ref or 0)
             return None
         one = stored.read_import(actor.book, user_id, job.ref or 0)
+        if one.status == "failed":  # with the job, which somebody replays
+            _take_up(one.id)
         actor = actor._replace(request_id=one.request_id, token_id=one.token_id)
-        unfinished = _work(actor, one, job, seconds, told or (lambda _: None))
+        unfinished = _work(actor, one, job, seconds, told)
     except Undone:
         end_as("cancelled", job.ref or 0)
         return None
@@ -120,18 +134,17 @@ def _work(actor: Actor, one: Import, job: Job, seconds: float, told: Told) -> bo
         if one.mode == "preview":
             _preview(actor.book, one, hold, told)
             return False
-        until = time.monotonic() + seconds if math.isfinite(seconds) else math.inf
+        until = 0.0
         reading = Reading(actor.book, one)
         for some in reading.some():
+            # From here on: what was done before is only read, and may take as long.
+            until = until or time.monotonic() + seconds
             one = commit_some(actor, one, some, reading.seen, hold)
             told(one)
             if not some.are_last and time.monotonic() > until:
                 return True
     except Unreadable as error:
         _unreadable(actor.book, one.id, str(error), hold)
-        return False
-    if one.rejected == 0:
-        forget_file(one.id)
     return False
 
 
@@ -160,8 +173,10 @@ def commit_some(
 def _preview(book: Book, one: Import, hold: Callable[[], None], told: Told) -> None:
     one = _from_the_beginning(book, one.id)
     trial = Trial(book, one)
-    for some in Reading(book, one).some():
-        one = _keep(book, some, trial.rows(some.rows), one.id, hold)
+    reading = Reading(book, one)
+    for some in reading.some():
+        with prepared(book, one, some.rows, reading.seen, kept=False) as ready:
+            one = _keep(book, some, trial.rows(*ready), one.id, hold)
         told(one)
 
 
@@ -208,17 +223,11 @@ def end_as(status: str, import_id: int) -> None:
     lane().run(_ENDED, (status, import_id))
 
 
+@write_transaction
+def _take_up(import_id: int) -> None:
+    lane().run(_AGAIN, (import_id,))
+
+
 def give_up(job: Job) -> None:
     """What the last failure of a job leaves, in the transaction that counts it among the dead."""
     lane().run(_ENDED, ("failed", job.ref))
-
-
-def forget_file(import_id: int) -> None:
-    """Delete the file of an import that needs it no more, a megabyte at a time."""
-    while _drop(import_id):
-        pass
-
-
-@write_transaction
-def _drop(import_id: int) -> int:
-    return stored.drop_file(import_id, 4)

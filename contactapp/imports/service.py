@@ -3,12 +3,12 @@ the same steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from ..actor import Actor, Book
-from ..database import ConstraintViolated, Sql, lane, write_transaction
+from ..database import ConstraintViolated, write_transaction
 from ..errors import Conflict, Forbidden, InvalidFields, NotFound, UnsupportedMediaType
 from ..exchange.service import Unreadable, guess, is_packed, read
 from ..jobs.service import enqueue
@@ -19,26 +19,24 @@ from .checked import Checked, check
 from .foreground import finish
 from .forgetting import erase_imports, erase_imports_by, forget_imports, purge_imports
 from .pictures import Prepared, prepared
-from .planned import counted
-from .reading import get_import, list_imports, rejected_file, with_rows
+from .planned import check_decisions, counted
+from .reading import (
+    export_files,
+    export_imports,
+    export_rows,
+    get_import,
+    list_imports,
+    rejected_file,
+    with_rows,
+)
 from .room import init_app, uploading
 from .running import JOB, give_up, run
-from .stored import UNFINISHED, Import
+from .stored import PART, UNFINISHED, Import
+from .storing import insert, queue, store_file
 
 SMALL_BYTES = 2**20  # of a file that is done in the request
 SMALL_PHOTOS = 20  # each takes some hundredths of a second
-KEPT = 20  # imports of a user in a book
-MAX_UNFINISHED = 5
-_AT_ONCE = 4  # parts of a file in a transaction
 _TRIES = 3
-
-_UNFINISHED = Sql(
-    "SELECT count(*) FROM import WHERE user_id = ? AND status IN ('uploading', 'queued')"
-)
-_FORGET_OLDER = Sql(
-    "DELETE FROM import WHERE id IN (SELECT id FROM import WHERE book_id = ? AND user_id = ? "
-    "AND status NOT IN ('uploading', 'queued') ORDER BY id DESC LIMIT 5 OFFSET ?)"
-)
 
 
 class Shown(NamedTuple):
@@ -57,9 +55,10 @@ def start_import(actor: Actor, upload: Upload, asked: dict[str, Any]) -> Shown:
     one = _new(actor, upload, asked)
     rows = _small(one, upload)
     if rows is None:
-        return Shown(_queued(actor, one, upload), is_done=False)
+        return Shown(queue(actor, one, upload), is_done=False)
     if one.mode == "preview":
-        tried = Trial(book, one).rows(rows)
+        with prepared(book, one, rows, set(), kept=False) as ready:
+            tried = Trial(book, one).rows(*ready)
         return Shown(_previewed(actor, one, upload, tried), is_done=True)
     return Shown(_committed(actor, one, upload, rows), is_done=True)
 
@@ -82,20 +81,34 @@ def _new(actor: Actor, upload: Upload, asked: dict[str, Any]) -> Import:
 def _small(one: Import, upload: Upload) -> list[Checked] | None:
     """The rows of a file that is small; None where it is not. Raises InvalidFields where it cannot
     be read, also where a large one shows that in its beginning."""
-    reading = read(one.format, upload.pieces, one.about.get("mapping"))
-    most = ROWS + 1 if upload.size <= SMALL_BYTES else 1
+    is_large = upload.size > SMALL_BYTES
+    pieces = _beginning(upload.pieces) if is_large else upload.pieces
+    reading = read(one.format, pieces, one.about.get("mapping"))
+    most = 1 if is_large else ROWS + 1
     try:
         found = [check(row, item) for row, item in enumerate(islice(reading, most), 1)]
+    except _FarEnough:
+        return None
     except Unreadable as error:
         raise InvalidFields.one("/file", "unreadable", str(error)) from None
     photos = sum(row.photo is not None for row in found)
-    small = upload.size <= SMALL_BYTES and len(found) <= ROWS and photos <= SMALL_PHOTOS
-    return found if small else None
+    is_small = not is_large and len(found) <= ROWS and photos <= SMALL_PHOTOS
+    return found if is_small else None
+
+
+class _FarEnough(Exception):
+    """Nothing came in the beginning of a large file: the job will see."""
+
+
+def _beginning(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    yield from pieces[: SMALL_BYTES // PART]
+    raise _FarEnough()
 
 
 @write_transaction
 def _previewed(actor: Actor, one: Import, upload: Upload, rows: list[dict[str, Any]]) -> Import:
-    one = _insert(actor, one, upload)
+    one = insert(actor, one)
+    store_file(actor.book, one, upload)
     return _keep_trial(actor.book, one, rows)
 
 
@@ -119,50 +132,15 @@ def _committed(actor: Actor, one: Import, upload: Upload, rows: Sequence[Checked
 
 @write_transaction
 def _commit_new(actor: Actor, one: Import, upload: Upload, ready: Prepared) -> Import:
-    one = _insert(actor, one, upload)
-    return _do_all(actor, one, ready)
+    one = _do_all(actor, insert(actor, one), ready)
+    if one.rejected:
+        store_file(actor.book, one, upload)
+    return one
 
 
 def _do_all(actor: Actor, one: Import, ready: Prepared) -> Import:
     batch = Batch(ready.rows, ready.pictures, frozenset(), one.size, "done")
     return do(actor, actor.book, one.id, batch, lambda: None)
-
-
-def _insert(actor: Actor, one: Import, upload: Upload) -> Import:
-    """The import with its file, in the running transaction, in the place of the oldest of too
-    many."""
-    book = actor.book
-    if lane().one(_UNFINISHED, (actor.user_id,))[0] >= MAX_UNFINISHED:
-        raise Conflict("import_limit_reached")
-    lane().run(_FORGET_OLDER, (book.id, actor.user_id, KEPT - 1))
-    one = stored.insert(book, one)
-    stored.insert_parts(book, one, 0, upload.pieces[:_AT_ONCE])
-    return one
-
-
-def _queued(actor: Actor, one: Import, upload: Upload) -> Import:
-    """The import, stored some of its file at a time: nobody waits long for a turn to write."""
-    one = _begin_upload(actor, one._replace(status="uploading"), upload)
-    for start in range(_AT_ONCE, len(upload.pieces), _AT_ONCE):
-        _go_on(actor.book, one, upload, start)
-    return _enqueue(actor, one.id)
-
-
-_begin_upload = write_transaction(_insert)
-
-
-@write_transaction
-def _go_on(book: Book, one: Import, upload: Upload, start: int) -> None:
-    stored.insert_parts(book, one, start, upload.pieces[start : start + _AT_ONCE])
-
-
-@write_transaction
-def _enqueue(actor: Actor, import_id: int) -> Import:
-    one = stored.locked(actor.book, import_id)
-    if one.status != "uploading":  # it was cancelled meanwhile
-        return one
-    enqueue(JOB, import_id, actor.user_id)
-    return stored.store(actor.book, one._replace(status="queued"))
 
 
 def commit_import(actor: Actor, import_id: int, asked: dict[str, Any]) -> Shown:
@@ -172,6 +150,7 @@ def commit_import(actor: Actor, import_id: int, asked: dict[str, Any]) -> Shown:
         raise Forbidden("read_only_book")
     one = stored.read_import(actor.book, actor.user_id, import_id)
     _require_preview(one)
+    check_decisions(one, asked["decisions"])
     pieces = list(stored.file_of(actor.book, one)) if one.size <= SMALL_BYTES else []
     rows = _small(one, Upload(None, pieces, one.size)) if pieces or not one.size else None
     if rows is None:
@@ -180,7 +159,9 @@ def commit_import(actor: Actor, import_id: int, asked: dict[str, Any]) -> Shown:
     for _ in range(_TRIES):
         try:
             with prepared(actor.book, wanted, rows, set()) as ready:
-                return Shown(_commit_again(actor, import_id, asked, ready), is_done=True)
+                one = _commit_again(actor, import_id, asked, ready)
+            stored.let_go(import_id)
+            return Shown(one, is_done=True)
         except (Unprepared, ConstraintViolated):
             continue
     raise Conflict(detail="Somebody else imports the same contacts right now.")
@@ -218,12 +199,18 @@ def _require_preview(one: Import) -> None:
         raise Conflict("not_previewed")
 
 
-@write_transaction
 def cancel_import(actor: Actor, import_id: int) -> Import:
     """Let an import go on no more; what it has done stays. Raises NotFound, and Conflict
     (`import_is_over`)."""
     if not actor.book.writable:
         raise Forbidden("read_only_book")
+    one = _cancel(actor, import_id)
+    stored.let_go(import_id)
+    return one
+
+
+@write_transaction
+def _cancel(actor: Actor, import_id: int) -> Import:
     one = stored.locked(actor.book, import_id)
     if one.user_id != actor.user_id:
         raise NotFound()
@@ -239,6 +226,9 @@ __all__ = [
     "commit_import",
     "erase_imports",
     "erase_imports_by",
+    "export_files",
+    "export_imports",
+    "export_rows",
     "finish",
     "forget_imports",
     "get_import",

@@ -11,12 +11,13 @@ import orjson
 from .. import clock
 from ..actor import Actor, Book
 from ..crypto import Cipher
-from ..database import Sql, insert_all, lane
+from ..database import Sql, insert_all, lane, write_transaction
 from ..errors import NotFound
 from ..keyring import keyring
 
 UNFINISHED = ("uploading", "queued")
 PART = 2**18  # bytes of a file
+_AT_ONCE = 4  # parts of a file in a transaction
 COUNTS = {"create": "created", "update": "updated", "skip": "skipped", "reject": "rejected"}
 _COLUMNS = (
     *("id", "uid", "book_id", "user_id", "token_id", "request_id", "format", "mode"),
@@ -42,6 +43,11 @@ _DROP_ROWS = Sql("DELETE FROM import_part WHERE import_id = ? AND kind = 'rows'"
 _DROP_FILE = Sql(
     "DELETE FROM import_part WHERE import_id = ? AND kind = 'file' AND number IN ("
     "SELECT number FROM import_part WHERE import_id = ? AND kind = 'file' LIMIT ?)"
+)
+# Of rejected rows the file can be asked for; but not of a preview that is never committed.
+_IS_SPENT = Sql(
+    "SELECT 1 FROM import WHERE id = ? AND status IN ('done', 'cancelled', 'failed') "
+    "AND (rejected = 0 OR (mode = 'preview' AND status = 'cancelled'))"
 )
 
 
@@ -91,6 +97,11 @@ class Import(NamedTuple):
             "created_at": clock.rfc3339(self.created_at),
             "updated_at": clock.rfc3339(self.updated_at),
         }
+
+    @property
+    def newest(self) -> int | None:
+        """The highest id that a contact of the book had when the import began to write."""
+        return self.about.get("newest")
 
     def begun(self) -> Import:
         """The same from the beginning."""
@@ -179,6 +190,11 @@ def file_of(book: Book, one: Import) -> Iterator[bytes]:
         number += 1
 
 
+def has_file(one: Import) -> bool:
+    """Whether the file is still there."""
+    return lane().one(_PART, (one.id, "file", 0)) is not None
+
+
 def insert_rows(book: Book, one: Import, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what became of some rows, in the running transaction."""
     number = rows[0]["row"]
@@ -188,9 +204,9 @@ def insert_rows(book: Book, one: Import, rows: Sequence[dict[str, Any]]) -> None
     lane().insert("import_part", row, returning="")
 
 
-def rows_of(book: Book, one: Import) -> Iterator[dict[str, Any]]:
-    """What became of the rows, in their order."""
-    cipher, last = keyring().cipher(book.key_id), 0
+def rows_of(book: Book, one: Import, last: int = 0) -> Iterator[dict[str, Any]]:
+    """What became of the rows after that one, with which a part ended, in their order."""
+    cipher = keyring().cipher(book.key_id)
     while found := lane().one(_ROWS, (one.id, last)):
         last, sealed = found
         yield from orjson.loads(cipher.open(sealed, *_place(one, "rows", last)))
@@ -201,9 +217,24 @@ def drop_rows(one: Import) -> None:
     lane().run(_DROP_ROWS, (one.id,))
 
 
-def drop_file(import_id: int, parts: int) -> int:
+def drop_file(import_id: int, parts: int = _AT_ONCE) -> int:
     """Delete up to so many parts of a file in the running transaction; how many."""
     return lane().run(_DROP_FILE, (import_id, import_id, parts))
+
+
+def forget_file(import_id: int) -> None:
+    """Delete the file of an import, a megabyte at a time."""
+    while _drop(import_id):
+        pass
+
+
+_drop = write_transaction(drop_file)
+
+
+def let_go(import_id: int) -> None:
+    """The same once the import is over and nobody may ask for it."""
+    if lane().one(_IS_SPENT, (import_id,)):
+        forget_file(import_id)
 
 
 def _place(one: Import, kind: str, number: int) -> tuple[object, ...]:

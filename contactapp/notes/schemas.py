@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from ..contacts.query_fields import Words
 from ..incoming import MAX_ID, Problem
-from ..shapes import BookQuery, Failure, Flag, Id, Names, PageShape, Paging, PlainInteger, Unread
+from ..shapes import (
+    MAX_OPERATIONS,
+    BookQuery,
+    BulkOperation,
+    Failure,
+    Flag,
+    Id,
+    Names,
+    PageShape,
+    Paging,
+    PlainInteger,
+    Unread,
+)
 from .aliases import ALIASES, AliasConflict, resolved
 from .note import FIELDS, READ_ONLY, STATUSES, normal
 
-MAX_OPERATIONS = 1000
 MAX_ACCEPTED = 100
 ORDERS = ("id", "created_at")  # the same order: both are given under the book's lock
 _NAMES = {
@@ -58,26 +69,13 @@ class NotePatch(_NoteFields):
     """What to change of a note: its text, or the contact that it is about."""
 
 
-class NoteOperation(Schema):
+class NoteOperation(BulkOperation):
     """One of a bulk call: `create` takes `note`, as POST does, `update` takes `id` and `note`, as
     PATCH does, `delete` takes `id`; the latter two may have `version`."""
 
-    op = fields.String(required=True, validate=validate.OneOf(("create", "update", "delete")))
-    id = Id()
-    version = Id(metadata={"description": "The version to change, as If-Match."})
-    note = Unread(NotePatch)
+    written = "note"
 
-    @post_load
-    def _whole(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        creates = data["op"] == "create"
-        wanted = {"create": {"note"}, "update": {"id", "note"}, "delete": {"id"}}[data["op"]]
-        allowed = wanted if creates else wanted | {"version"}
-        wrong = {name: [Problem("required", "Missing.")] for name in wanted - data.keys()}
-        for name in data.keys() - allowed - {"op"}:
-            wrong[name] = [Problem("unknown_field", f"Not with {data['op']}.")]
-        if wrong:
-            raise ValidationError(wrong)
-        return data
+    note = Unread(NotePatch)
 
 
 class Bulk(Schema):

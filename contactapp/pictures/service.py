@@ -56,7 +56,12 @@ class Album(NamedTuple):
     def drawn(self, data: bytes, formats: tuple[str, ...] = FORMATS) -> Iterator[str]:
         """Redraw the picture of a file of one of the formats; its token, to be stored meanwhile.
         Its files are removed again where that fails. Raises InvalidFields, Busy."""
-        made = _redrawn(data, formats)
+        with self.written(redrawn(data, formats)) as token:
+            yield token
+
+    @contextmanager
+    def written(self, made: dict[int, bytes]) -> Iterator[str]:
+        """The same of what was redrawn before."""
         token = secrets.token_urlsafe(32)
         try:
             self._write_all(token, made)
@@ -91,6 +96,13 @@ class Album(NamedTuple):
         folder, name = self._folder(), public_name(token)
         paths = [folder / f"{name}-{size}.webp" for size in SIZES]
         return [path for path in paths if path.exists()]
+
+    def largest(self, token: str | None) -> bytes | None:
+        """The largest file of a picture, if it is there."""
+        for path in self.files(token)[-1:]:
+            with suppress(FileNotFoundError):  # it was removed just now
+                return path.read_bytes()
+        return None
 
     def remove(self, token: str | None) -> None:
         """Remove a picture's files, where they are. While a backup is made, whose rows may name
@@ -144,7 +156,9 @@ def public_name(token: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _redrawn(data: bytes, formats: tuple[str, ...]) -> dict[int, bytes]:
+def redrawn(data: bytes, formats: tuple[str, ...] = FORMATS) -> dict[int, bytes]:
+    """The squares of a file of one of the formats by their size: of the same file always the same
+    bytes. Raises InvalidFields, Busy."""
     from . import drawing  # Pillow takes 8 MiB, which only who draws need have
 
     try:

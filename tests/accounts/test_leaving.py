@@ -18,7 +18,8 @@ from contactapp.jobs import service as jobs
 from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
 from tests.contacts.test_create import FULL
-from tests.support.cast import PASSWORD, Cast, Person, refused
+from tests.imports.conftest import send
+from tests.support.cast import NOWHERE, PASSWORD, Cast, Person, refused
 from tests.support.pictures import PNG, Frame, files, picture
 
 MARK = "Zanzibar"
@@ -37,9 +38,14 @@ def fill(person, mark):
     person.delete(f"/contacts/{gone['id']}")
     Frame(person, "avatar").put(picture())
     put_photo(person, contact)
+    rows = f"First Name,E-mail\n{mark}-row,nobody\n".encode()
+    assert send(person, rows, name=f"{mark}-upload.csv").json["rejected"] == 1
     person.put("/data/kept", json={"value": f"{mark}-data"})
     person.put("/data/kept", json={"value": [f"{mark}-value"]})
     person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
+    wanted = {"url": f"{NOWHERE}{mark}-path", "description": f"{mark}-hook"}
+    made = person.post("/webhooks", json=wanted).json
+    person.post(f"/webhooks/{made['id']}/test")
     person.post("/auth/api-tokens", json={"name": f"{mark}-token", "scopes": ["contacts:read"]})
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
@@ -69,7 +75,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed token data value key label"
+    parts = "name gender first co nick note text trash agent feed path hook token data value key "
+    parts += "label row"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -84,6 +91,11 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert told[6:] == end
     [entry] = json.loads(found["data.json"])
     assert (entry["key"], entry["value"]) == ("kept", [f"{MARK}-value"])
+    [imported] = json.loads(found["imports.json"])
+    assert (imported["file_name"], imported["rejected"]) == (f"{MARK}-upload.csv", 1)
+    [row] = json.loads(found["import_rows.json"])
+    assert (row["import_id"], row["problems"][0]["pointer"]) == (imported["id"], "/emails/0/value")
+    assert f"{MARK}-row".encode() in found[f"imports/{imported['id']}.csv"]
     [field] = json.loads(found["fields.json"])
     assert (field["key"], field["label"]) == (f"{MARK}-key", f"{MARK}-label")
     [note] = json.loads(found["notes.json"])
@@ -99,6 +111,10 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     address = feed.pop("url")
     assert json.loads(found["feeds.json"]) == [feed]
     assert address.rpartition("/")[2].partition("-")[2][:20].encode() not in whole
+    [webhook] = json.loads(found["webhooks.json"])
+    assert webhook == alice.get(f"/webhooks/{webhook['id']}").json
+    [delivery] = json.loads(found["deliveries.json"])
+    assert (delivery["webhook_id"], delivery["type"]) == (webhook["id"], "webhook.test")
     assert json.loads(found["audit.json"])[-1]["kind"] == "registered"
 
 
@@ -214,12 +230,16 @@ def test_nothing_is_left(leaving, method, path):
     # And then no row, and no photo.
     assert files(app, PHOTOS) == set()
     assert count(app, "SELECT count(*) FROM photo") == 0
-    tables = ("session", "api_token", "link", "known_place", "book_member", "data_entry")
+    tables = ("session", "api_token", "link", "known_place", "book_member", "data_entry", "webhook")
     for table in tables:
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
-    for table in ("contact", "note", "feed"):
+    assert count(app, "SELECT count(*) FROM webhook_delivery") == 0
+    assert count(app, "SELECT count(*) FROM import WHERE user_id = ?", alice.id) == 0
+    parts = "SELECT count(*) FROM import_part p LEFT JOIN import i ON i.id = p.import_id "
+    assert count(app, f"{parts} WHERE i.id IS NULL") == 0
+    for table in ("contact", "note", "feed", "webhook"):
         assert count(app, f"SELECT count(*) FROM {table} WHERE book_id = ?", alice.book_id) == 0
     sealed = "SELECT count(*) FROM audit_event WHERE user_id = ? AND sealed IS NOT NULL"
     assert count(app, sealed, alice.id) == 0
@@ -240,7 +260,7 @@ def test_the_files_hold_nothing_that_opens(leaving):
     fill(alice, MARK)
     with app.app_context():
         blobs = [bytes(row[0]) for row in lane().all(_WRAPPED, (alice.id,))]
-        for sql in (_SEALED, _NOTES):
+        for sql in (_SEALED, _NOTES, _FILES):
             blobs += [bytes(row[0]) for row in lane().all(sql, (alice.book_id,))]
         blobs += [bytes(row[0]) for row in lane().all(_ENTRIES, (alice.id,))]
         sqlite = database().is_sqlite
@@ -249,7 +269,7 @@ def test_the_files_hold_nothing_that_opens(leaving):
     work(app)
     if not sqlite:
         with app.app_context(), database().engine.connect() as connection:
-            for table in ("key", "contact", "note", "data_entry", "change", "users"):
+            for table in ("key", "contact", "note", "import_part", "data_entry", "change", "users"):
                 rows = connection.execute(text(f"SELECT * FROM {table}")).all()
                 held = b"".join(bytes(v) for row in rows for v in row if isinstance(v, bytes))
                 assert not any(blob in held for blob in blobs), table
@@ -268,6 +288,9 @@ def test_the_files_hold_nothing_that_opens(leaving):
 _WRAPPED = Sql("SELECT k.wrapped FROM key k JOIN users u ON u.key_id = k.id WHERE u.id = ?")
 _ENTRIES = Sql("SELECT sealed FROM data_entry WHERE user_id = ?")
 _NOTES = Sql("SELECT sealed FROM note WHERE book_id = ?")
+_FILES = Sql(
+    "SELECT p.sealed FROM import_part p JOIN import i ON i.id = p.import_id WHERE i.book_id = ?"
+)
 _SEALED = Sql("SELECT sealed FROM contact WHERE book_id = ?")
 
 

@@ -174,6 +174,8 @@ def test_it_ends_with_a_reset_and_with_the_account(engine, new_app):
         ("POST", "/data/a/increment", "data:write"),
         ("GET", "/feeds", "feeds:read"),
         ("POST", "/feeds", "contacts:write"),
+        ("GET", "/webhooks", "contacts:read"),
+        ("POST", "/webhooks", "contacts:write"),
         ("GET", "/users", "admin"),
     ],
 )

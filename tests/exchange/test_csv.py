@@ -15,8 +15,9 @@ from contactapp.exchange.record import Problem, Record, Unreadable
 from tests.support.exchange import FILES, as_json, as_stored, in_pieces, records
 
 NAMES = sorted(path.stem for path in FILES.glob("*.csv"))
-ENCODINGS = {"google-2010": "utf-16", "outlook": "cp1252", "plain": "cp1252"}
-PRESETS = {"google-2010": "google", "google-2024": "google"}
+ENCODINGS = {"google-2010": "utf-16", **dict.fromkeys(("outlook", "plain"), "cp1252")}
+ENCODINGS["outlook-desktop"] = "cp1252"
+PRESETS = {"google-2010": "google", "google-2024": "google", "outlook-desktop": "outlook"}
 
 
 def table(*rows, encoding="utf-8"):
@@ -48,7 +49,8 @@ def test_no_cell_of_a_file_is_forgotten(name):
     """Every cell's words are somewhere in what was read, but for what says how or that nothing is
     there."""
     silent = {"4/12/1970", "0/0/00", "normal", "false", "unspecified", "12.4.1985", "7", "4", "*"}
-    silent |= {"mycontacts", "starred"}
+    silent |= {"mycontacts", "starred", "1/6/1990", "5/30/2015", "smtp", "ex", "r.d."}
+    silent |= {"(renee@example.com)"}  # beside the address itself
     data = (FILES / f"{name}.csv").read_bytes()
     text = data.decode(ENCODINGS.get(name, "utf-8"))
     read_back = json.dumps([as_json(found) for found in read([data])], ensure_ascii=False).lower()
@@ -147,7 +149,7 @@ def test_an_unbalanced_quote_does_not_cost_the_whole_file():
     [
         ('A,"b"c', "malformed_row"),
         ("A\0,b", "invalid_text"),
-        ("A," + "b," * 2**20, "row_too_large"),
+        ("A," + "b," * 2**21, "row_too_large"),
         ("A,\x81", "invalid_text"),
     ],
 )
@@ -156,6 +158,28 @@ def test_a_row_that_cannot_be_read_is_a_problem_and_the_next_one_is_read(row, co
     first, second = read(table("First Name,Last Name", row, "B,c", encoding=encoding))
     assert (first.code, first.line) == (code, 2)
     assert second.fields == {"first_name": "B", "last_name": "c"}
+
+
+def test_each_line_tells_its_encoding():
+    data = "First Name,Notes\nZoë,“utf-8”\n".encode() + "Zoë,“cp1252”\n".encode("cp1252")
+    found = list(read(in_pieces(data)))
+    assert [one.fields["first_name"] for one in found] == ["Zoë", "Zoë"]
+    assert [one.notes for one in found] == [["“utf-8”"], ["“cp1252”"]]
+
+
+def test_our_own_file_stays_ours_when_somebody_adds_a_column():
+    record = Record(uid="u", fields={"first_name": "'A", "custom_fields": {"n": 1}})
+    written = b"".join(write([record], Layout.of([record]))).decode("utf-8-sig").splitlines()
+    data = f"{written[0]},Shoe size\r\n{written[1]},42\r\n".encode()
+    assert header([data]).preset == "contactapp"
+    [found] = read([data])
+    assert found.fields == {"first_name": "'A", "custom_fields": {"n": 1, "Shoe size": "42"}}
+
+
+def test_twenty_of_the_longest_notes_are_one_row():
+    record = Record(uid="u", fields={"nickname": "n"}, notes=["ü" * 50_000] * 20)
+    [again] = read(write([record], Layout.of([record])))
+    assert again.notes == record.notes
 
 
 def test_lone_surrogates_and_half_characters_of_utf_16_are_problems():

@@ -1,6 +1,7 @@
 """JSON of our own: complete, and the same bytes again."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,6 +35,8 @@ def test_what_is_written_reads_back_and_is_written_the_same_again(several):
         json.dumps(ADA) + "\n" + json.dumps(ADA),
         "\ufeff"
         + json.dumps({"format": "contactapp", "version": 1, "contacts": [ADA, ADA]}, indent=1),
+        json.dumps(DOCUMENT, sort_keys=True),
+        json.dumps({"version": 1, **DOCUMENT}),
     ],
 )
 def test_other_ways_to_write_it_are_read_too(text):
@@ -84,6 +87,7 @@ def test_a_photo_comes_with_its_type():
         b'[{"a": "',
         b"[}]]",
         b"[]][",
+        b"[" * 1001 + b"]" * 1001,
         b'{"format":"contactapp","version":2,"contacts":[]}',
     ],
 )
@@ -93,10 +97,15 @@ def test_what_is_no_document_is_refused(data):
 
 
 def test_a_contact_that_is_too_large_is_left_and_the_next_one_read():
-    large = b'{"nickname":"' + b"a" * MAX_CONTACT + b'"}'
-    first, second = read(in_pieces(b"[" + large + b',{"nickname":"b"}]', 2**20))
+    pieces = [b'[{"nickname":"', *[b"a" * 2**20] * 24, b'"},{"nickname":"b"}]']
+    assert sum(map(len, pieces)) > 2 * MAX_CONTACT
+    tracemalloc.start()
+    first, second = read(iter(pieces))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     assert first.code == "contact_too_large"
     assert second.fields == {"nickname": "b"}
+    assert peak < 1.5 * MAX_CONTACT
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contactapp.exchange.vcard import read
+from contactapp.exchange.vcard import read, write
 
 
 def card(*lines, version="3.0"):
@@ -60,6 +60,26 @@ def test_a_quoted_parameter_may_hold_colons_and_semicolons():
     found = card('ADR;LABEL="a: b; c";TYPE=home:;;Street;City;;;', version="4.0")
     address = {"street": "Street", "city": "City", "label": "home"}
     assert found.fields == {"addresses": [address]}
+
+
+def test_an_address_that_is_only_a_label_is_its_street():
+    found = card(r'ADR;TYPE=home;LABEL="By the well\nOia":;;;;;;', version="4.0")
+    assert found.fields == {"addresses": [{"street": "By the well\nOia", "label": "home"}]}
+
+
+@pytest.mark.parametrize("line", ["X-A/B:c", "a.b.X-C:d", "X-D :e", "a_b.x_e;f=g:h", "X-ABDATE:1"])
+def test_a_line_that_no_field_holds_is_kept_as_it_is(line):
+    found = card(line)
+    assert (found.kept, found.warnings) == ([line], [])
+    assert line.encode() in b"".join(write([found]))
+
+
+def test_a_line_that_ends_as_if_it_went_on_is_left_out_and_told():
+    found = card("X-A;QUOTED-PRINTABLE:a==", "", "ROLE:b", "X-C:d=", version="2.1")
+    assert found.kept == ["ROLE:b", "X-C:d="]
+    assert [(one.code, one.line) for one in found.warnings] == [("left_out", 3)]
+    [again] = read(write([found]))
+    assert again.kept == found.kept
 
 
 def test_the_preferred_entry_is_the_primary_one():

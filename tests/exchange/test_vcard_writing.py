@@ -68,6 +68,14 @@ def test_a_kept_line_cannot_be_more_than_one_property(line):
     assert written == b"".join(write([Record(fields={"nickname": "a"})]))
 
 
+@pytest.mark.parametrize("name", ["LABEL", "LABELS", "X-LABEL"])
+def test_a_line_in_quoted_printable_may_be_folded_anywhere(name):
+    kept = [f"{name};ENCODING=QUOTED-PRINTABLE:{'=C3=BC' * 50}", "ROLE:x"]
+    written = b"".join(write([Record(fields={"nickname": "a"}, kept=kept)]))
+    [again] = read([written])
+    assert again.kept == kept
+
+
 def test_a_label_of_a_kept_line_is_not_put_on_anything_else():
     kept = ["item1.X-ABRELATEDNAMES:Luis", "item1.X-ABLabel:brother", "ITEM2.X-Y:z"]
     phones = [{"value": "123", "label": "Beach"}]
@@ -75,6 +83,12 @@ def test_a_label_of_a_kept_line_is_not_put_on_anything_else():
     assert b"item3.TEL:123\r\nitem3.X-ABLabel:Beach\r\n" in written
     [again] = read([written])
     assert (again.fields["phones"], again.kept) == (phones, kept)
+
+
+def test_labels_of_ours_that_read_like_googles_groups_are_labels():
+    record = Record(fields={"nickname": "a", "labels": ["starred", "myContacts"]})
+    [again] = read(write([record]))
+    assert again.fields == record.fields
 
 
 def test_the_only_scalar_is_written_too():

@@ -1,8 +1,12 @@
 """`contactapp import` and `contactapp export`."""
 
 import pytest
+from click import ClickException
 
-from tests.imports.conftest import card
+from contactapp import exchange_commands
+from contactapp.books.service import book_at
+from contactapp.imports.stored import read_import
+from tests.imports.conftest import card, sent
 from tests.jobs.test_worker import settings_of
 from tests.support.cast import Person
 from tests.support.command import contactapp
@@ -49,6 +53,29 @@ def test_a_large_file_is_done_here_and_now(app, command, tmp_path):
     assert out.startswith("300 read, 100 created, 0 updated, 0 skipped, 200 rejected.")
     assert "100 of 100 contacts are used." in err
     assert "and 180 more" in err
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(engine, tmp_path):
+    def parts():
+        yield b"BEGIN:VCARD"
+        raise KeyboardInterrupt
+
+    kept = tmp_path / "b.vcf"
+    kept.write_bytes(b"kept")
+    with pytest.raises(KeyboardInterrupt):
+        exchange_commands._write(kept, parts())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("b.vcf", b"kept")]
+
+
+def test_an_import_that_was_cancelled_is_no_success(app, capsys):
+    ann = Person(app, "ann")
+    one = sent(ann, card(1), mode="preview")
+    ann.post(f"/imports/{one['id']}/cancel")
+    with app.app_context():
+        found = read_import(book_at(ann.book_id), ann.id, one["id"])
+    with pytest.raises(ClickException, match="cancelled"):
+        exchange_commands._summarise(found._replace(mode="commit"), [])
+    assert capsys.readouterr().out.startswith("1 read")
 
 
 def test_what_cannot_be_done_is_one_sentence(app, command, tmp_path):

@@ -7,6 +7,7 @@ from contactapp.bounded import Busy
 from contactapp.exports.schemas import ExportQuery
 from contactapp.exports.service import export_contacts
 from contactapp.incoming import parsed_query
+from contactapp.pictures.service import Album
 from tests.support.cast import Person, refused
 from tests.support.pictures import picture
 from tests.support.stored import book_state
@@ -72,6 +73,14 @@ def test_it_has_notes_and_photos_and_nobody_elses(cast):
     book = f"?book={cast.alice.book_id}"
     assert cast.eve.get(f"/exports{book}").data == cast.alice.get("/exports").data
     refused(cast.bob.get(f"/exports{book}"), 404, "not_found")
+
+
+def test_a_photo_that_goes_meanwhile_breaks_no_export(alice, tmp_path, monkeypatch):
+    ada = alice.contact(first_name="Ada")
+    alice.put(f"/contacts/{ada['id']}/photo", data=picture(size=(8, 8)))
+    monkeypatch.setattr(Album, "files", lambda *_: [tmp_path / "gone"])
+    [found] = orjson.loads(alice.get("/exports?format=json").data)["contacts"]
+    assert "photo" not in found
 
 
 # OB-2

@@ -1,7 +1,10 @@
 """POST /imports: small files, done in the request."""
 
+import base64
 import csv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from io import BytesIO
 from time import perf_counter
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.imports.conftest import card, counts, export, send, sent, work
 from tests.support.cast import Person, refused
-from tests.support.pictures import picture
+from tests.support.pictures import PHOTOS, files, picture
 from tests.support.stored import book_state, set_user
 
 THREE = b"".join(map(card, range(3)))
@@ -95,6 +98,41 @@ def test_the_limit_is_honoured_exactly(owner):
     assert [row["reason"] for row in found["rows"]] == ["contact_limit_reached"] * 2
     assert book_state(owner)[2:] == (4, 4)
     assert owner.get(f"/imports/{found['id']}/rejected").data == card(3) + card(4)
+    # A photo is drawn before it shows that there is no room.
+    before = files(owner.app, PHOTOS)
+    photo = base64.b64encode(picture()).decode()
+    found = sent(owner, card(5, **{"PHOTO;ENCODING=b;TYPE=PNG": photo}))
+    assert (found["rejected"], files(owner.app, PHOTOS)) == (1, before)
+
+
+def at_once(*deeds):
+    """What each of them returns, when all are done side by side."""
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [one.result() for one in [pool.submit(deed) for deed in deeds]]
+
+
+# CC-2
+def test_the_limit_is_exact_when_many_import_and_create_at_once(owner):
+    set_user(owner.app, owner.id, contact_limit=10)
+    files = [b"".join(card(10 * n + m, UID="") for m in range(4)) for n in range(3)]
+    imports = [partial(sent, owner, file) for file in files]
+    creates = [partial(owner.post, "/contacts", json={"nickname": "n"})] * 5
+    found = at_once(*imports, *creates)
+    created = sum(one["created"] for one in found[:3])
+    assert created + [answer.status_code for answer in found[3:]].count(201) == 10
+    assert created + sum(one["rejected"] for one in found[:3]) == 12
+    assert book_state(owner)[2:] == (10, 10)
+
+
+# FI-6
+def test_the_same_file_twice_at_once_is_there_once(owner, app):
+    other = Person(app, "otto")
+    found = at_once(*[partial(sent, person, THREE) for person in (owner, owner, other)])
+    assert sorted(map(counts, found[:2])) == [(3, 0, 0, 3, 0), (3, 3, 0, 0, 0)]
+    assert counts(found[2]) == (3, 3, 0, 0, 0)
+    assert book_state(owner)[2:] == book_state(other)[2:] == (3, 3)
+    # A UID is one contact's alone; the other keeps it for its files.
+    assert export(owner) == export(other)
 
 
 def test_what_is_wrong_is_told_with_its_line_and_field(owner):
@@ -120,6 +158,11 @@ def test_what_is_wrong_is_told_with_its_line_and_field(owner):
             "a.csv",
             b'First Name,E-mail,Street\nAda,a@b.example,"x\ny"\nEve,eve,"1\n2"\n',
             b'\xef\xbb\xbfFirst Name,E-mail,Street\nEve,eve,"1\n2"\n',
+        ),
+        (
+            "a.csv",
+            b"sep=;\nFirst Name;E-mail\nAda;a@b.example\nEve;eve\n",
+            b"\xef\xbb\xbfsep=;\nFirst Name;E-mail\nEve;eve\n",
         ),
         (
             "a.json",
@@ -148,7 +191,7 @@ def test_a_preview_changes_nothing_and_says_what_would_happen(owner):
     assert counts(found) == (4, 2, 1, 0, 1)
     assert book_state(owner) == before
     assert [row["action"] for row in found["rows"]] == ["update", "create", "create", "reject"]
-    assert found["rows"][0]["reason"] == "same_uid"
+    assert (found["rows"][0]["reason"], found["rows"][0]["duplicates"]) == ("same_uid", [])
     [alike] = found["rows"][1]["duplicates"]
     assert alike["contact_id"] == known["id"]
     assert {"same_email", "same_name"} <= set(alike["reasons"])
@@ -164,11 +207,22 @@ def test_a_preview_is_committed_row_by_row(owner):
     ]
     answer = owner.post(f"/imports/{found['id']}/commit", json={"decisions": decisions})
     assert counts(answer.json) == (4, 1, 1, 1, 1), answer.text
+    assert counts(owner.get(f"/imports/{found['id']}").json) == (4, 1, 1, 1, 1)
     assert answer.json["rows"][0]["reason"] == "not_found"
     assert owner.get(f"/contacts/{known['id']}").json["email"] == "ada1@example.com"
     again = owner.post(f"/imports/{found['id']}/commit", json={})
     refused(again, 409, "not_previewed")
     refused(owner.post(f"/imports/{found['id']}/cancel"), 409, "import_is_over")
+
+
+def test_a_decision_is_about_a_row_and_there_is_one(owner):
+    path = f"/imports/{sent(owner, THREE, mode='preview')['id']}/commit"
+    decisions = [{"row": row, "action": "skip"} for row in (3, 4, 3)]
+    answer = owner.post(path, json={"decisions": decisions})
+    refused(answer, 422, "invalid_fields")
+    told = [(error["pointer"], error["code"]) for error in answer.json["errors"]]
+    assert told == [("/decisions/1/row", "not_found"), ("/decisions/2/row", "repeated")]
+    assert counts(owner.post(path, json={"decisions": decisions[:1]}).json) == (3, 2, 0, 1, 0)
 
 
 def test_a_cancelled_preview_is_not_committed(owner):
@@ -201,8 +255,6 @@ def test_the_files_own_uid_is_the_contacts_where_it_is_free(owner, bob):
 
 
 def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
-    import base64
-
     photo = base64.b64encode(picture(size=(30, 20))).decode()
     good = card(1, **{"PHOTO;ENCODING=b;TYPE=PNG": photo})
     found = sent(owner, good + card(2, **{"PHOTO;ENCODING=b;TYPE=PNG": "bm9uZQ=="}))
@@ -211,7 +263,13 @@ def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
     assert owner.get(f"/contacts/{first['contact_id']}/photo").status_code == 200
     assert owner.get(f"/contacts/{second['contact_id']}/photo").status_code == 404
     assert [problem["pointer"] for problem in second["problems"]] == ["/photo"]
-    assert counts(sent(owner, good, on_duplicate="update"))[2] == 1  # another drawing of it
+    assert counts(sent(owner, good, on_duplicate="update")) == (1, 0, 0, 1, 0)
+    other = base64.b64encode(picture(colour=(0, 0, 99))).decode()
+    again = good.replace(photo.encode(), other.encode())
+    before = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
+    assert counts(sent(owner, again, on_duplicate="update")) == (1, 0, 1, 0, 0)
+    now = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
+    assert now not in (None, before)
     assert counts(sent(owner, export(owner), on_duplicate="update")) == (2, 0, 0, 2, 0)
 
 
@@ -272,6 +330,7 @@ def test_imports_are_their_uploaders_alone(cast):
     assert cast.alice.get("/contacts").json["items"][0]["created_by"] == cast.carol.id
 
 
+@cache
 def packed():
     """A gigabyte of zeros in a megabyte."""
     out = BytesIO()
@@ -283,11 +342,12 @@ def packed():
     return out.getvalue()
 
 
-# FI-5
+# FI-5, which says 422: nothing is unpacked here, so there is nothing in it to judge
 @pytest.mark.parametrize("format_", [{}, {"format": "vcard"}, {"format": "csv"}])
 @pytest.mark.parametrize("name", ["contacts.vcf", "contacts.zip", "../../x.csv"])
 def test_an_archive_is_not_unpacked(owner, name, format_):
-    for start in (packed(), b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
+    tar = b"a.vcf" + bytes(252) + b"ustar\x0000" + bytes(250) + THREE
+    for start in (packed(), tar, b"\x1f\x8b\x08\x00" + bytes(99), b"7z\xbc\xaf\x27\x1c"):
         refused(send(owner, start, name=name, **format_), 415, "unsupported_media_type")
     assert owner.get("/imports").json["total"] == 0
 

@@ -11,6 +11,7 @@ from contactapp.jobs import service
 from contactapp.jobs.worker import JobWorker
 from tests.jobs.conftest import add, state
 from tests.support.command import CONTACTAPP, contactapp, finish, let_go, poised, start
+from tests.support.engines import on_one_engine
 
 # A worker whose jobs write a line with their number and process into a file.
 WRITING = """
@@ -189,6 +190,7 @@ def workers_of(server):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux's table of processes")
+@on_one_engine
 def test_gunicorn_keeps_one_worker_beside_it(engine, new_server, new_app):
     server = new_server(engine, JOB_WORKER="true")
     app = new_app(engine, database=server.database, INSTANCE_PATH=str(server.instance))

@@ -13,6 +13,8 @@ from .target import Target
 
 _NO_DATES = {"0/0/00", "0.0.00", "00/00/0000"}  # Outlook's for none
 _SYSTEM_GROUP = "* "  # Google's, before its own groups and before the type of a primary entry
+_USUAL = {"normal", "false", "unspecified"}
+_EXCHANGE = "/o="  # where Outlook has a colleague's place in a directory for an address
 _SEVERAL = ":::"  # Google's, between values of one cell
 
 
@@ -72,6 +74,10 @@ class Filling:
     def custom(self, target: Target, text: str) -> None:
         self._custom(target.field, text)
 
+    def unusual(self, target: Target, text: str) -> None:
+        if text.lower() not in _USUAL:
+            self.custom(target, text)
+
     def typed(self, target: Target, text: str) -> None:
         self._fields.setdefault("custom_fields", {})[target.field] = value_of(text)
 
@@ -123,8 +129,13 @@ class Filling:
                 entry["street"] = "\n".join(_lines(formatted))
             several = [entry] if entry.keys() & set(ADDRESS) else []
         else:
-            values = map(str.strip, entry.get("value", "").split(_SEVERAL))
-            several = [{**entry, "value": value} for value in values if value]
+            values = filter(None, map(str.strip, entry.get("value", "").split(_SEVERAL)))
+            several = []
+            for value in values:
+                if kind == "emails" and value[:3].lower() == _EXCHANGE:
+                    self._custom("exchange_address", value)
+                else:
+                    several.append({**entry, "value": value})
         entries = self._fields.setdefault(kind, []) if several else []
         for one in several:
             if self._known.setdefault(is_same_as(kind, one), one) is one:
@@ -171,6 +182,7 @@ _ADDING: dict[str, Callable[[Filling, Target, str], None]] = {
     "labels": Filling.labels,
     "note": Filling.note,
     "custom": Filling.custom,
+    "unusual": Filling.unusual,
     "typed": Filling.typed,
     "starred": Filling.starred,
     "uid": Filling.uid,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from .own import own_target
-from .target import NOTHING, Target, entry, line
+from .target import NOTHING, SCALARS, Target, entry, line
 
 _NAMES = {
     "first name": "first_name",
@@ -74,9 +74,8 @@ _OUTLOOK_ADDRESS = re.compile(
     r"(business|home|other) (street|city|state|postal code|country|address po box)"
     r"(?: [23]|/region)?"
 )
-_OUTLOOK_SILENT = re.compile(
-    r"e-mail (?:\d )?(?:type|display name)|priority|private|sensitivity|gender|initials"
-)
+_OUTLOOK_SILENT = re.compile(r"e-mail (?:\d )?(?:type|display name)|initials")
+_OUTLOOK_USUAL = {"priority", "private", "sensitivity", "gender"}  # mostly as nobody chose it
 _THUNDERBIRD = {"display name": "name", "organization": "company"}
 _THUNDERBIRD_PHONES = {
     "work phone": "work",
@@ -151,6 +150,8 @@ def _outlook(column: str) -> Target | None:
         where, part = match.groups()
         label = "work" if where == "business" else where
         return entry("address", label, _PARTS.get(part, part), label)
+    if column in _OUTLOOK_USUAL:
+        return Target("unusual", column)
     return NOTHING if _OUTLOOK_SILENT.fullmatch(column) else None
 
 
@@ -199,8 +200,8 @@ def recognised(columns: list[str]) -> str | None:
     """Which program wrote a header row, of columns in small letters; `plain` where some columns
     have names that anybody would give, None where none has."""
     names = set(columns)
-    if "uid" in names and all(map(own_target, columns)):
-        return OWN
+    if "uid" in names and (names.issuperset(SCALARS) or all(map(own_target, columns))):
+        return OWN  # also where somebody added columns
     if "primary email" in names and {"display name", "screen name"} & names:
         return "thunderbird"
     if any(_GOOGLE_ENTRY.fullmatch(name) for name in names) or {"file as", "labels"} <= names:

@@ -71,7 +71,7 @@ def _targets(columns: list[str], preset: str | None) -> list[Target]:
         raise Unreadable("No column has a name that is known here; say which are what.")
     target_of = PRESETS[preset]
     if preset == OWN:
-        return [target_of(column) or NOTHING for column in columns]
+        return [target_of(column) or _unknown(column) for column in columns]
     return [target_of(column.lower()) or _unknown(column) for column in columns]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...strict_json import is_storable
 from ..record import Problem, Unreadable
 
-MAX_LINE = 2**20  # characters
+MAX_LINE = 2**22  # bytes, or characters of UTF-16; the longest notes of 80
 MAX_COLUMNS = 5000
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR = re.compile(r"sep=([,;\t])[\r\n]*", re.IGNORECASE)  # a hint for spreadsheets
@@ -56,8 +56,8 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row | Problem]:
             return
         end = reader.line_num + skipped
         if found.was_cut():
-            problem = ("row_too_large", f"A line has more than {MAX_LINE} characters.")
-        elif not problem and not _is_storable("".join(cells)):
+            problem = ("row_too_large", f"A line has more than {MAX_LINE} bytes.")
+        elif not problem and cells and not _is_storable("".join(cells)):
             problem = ("invalid_text", "Contains NUL or a lone surrogate.")
         if problem:
             yield Problem(line, end, *problem)
@@ -84,7 +84,10 @@ class _Lines:
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         source = _Source(chunks)
-        encoding, errors = _encoding(source.start)
+        is_wide = source.start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        # Of anything else a character is a byte here: what encoding it is in, each line tells.
+        encoding, errors = ("utf-16", "surrogatepass") if is_wide else ("latin-1", "strict")
+        self._decoded = str if is_wide else _decoded
         buffered = io.BufferedReader(source, 2**16)
         # Line ends within quotes belong to the cell: none is translated.
         self._text = io.TextIOWrapper(buffered, encoding, errors, newline="")
@@ -102,7 +105,7 @@ class _Lines:
             while (rest := self._text.readline(MAX_LINE)) and rest[-1] not in "\r\n":
                 pass
             return "\n"
-        return line
+        return self._decoded(line)
 
     def was_cut(self) -> bool:
         cut, self._cut = self._cut, False
@@ -117,7 +120,7 @@ class _Source(io.RawIOBase):
         self.start = b""
         while len(self.start) < 4 and (chunk := next(self._chunks, None)) is not None:
             self.start += chunk
-        self._rest = memoryview(self.start)
+        self._rest = memoryview(self.start.removeprefix(codecs.BOM_UTF8))
 
     def readable(self) -> bool:
         return True
@@ -134,23 +137,17 @@ class _Source(io.RawIOBase):
         return size
 
 
-def _encoding(start: bytes) -> tuple[str, str]:
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16", "surrogatepass"
-    return "utf-8-sig", _OR_WINDOWS
-
-
-def _windows(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not UTF-8, as spreadsheets write them in the west. A stream cannot be read
-    again once the first of them comes, and in cp1252 hardly any text happens to be UTF-8."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    wrong = error.object[error.start : error.end]
-    return wrong.decode("cp1252", "surrogateescape"), error.end
-
-
-_OR_WINDOWS = "contactapp.or-windows"
-codecs.register_error(_OR_WINDOWS, _windows)
+def _decoded(line: str) -> str:
+    """A line that was read byte by byte: UTF-8, else as spreadsheets write it in the west. A stream
+    cannot be read again when the first byte comes that is not UTF-8, and in cp1252 hardly any text
+    happens to be that."""
+    if line.isascii():
+        return line
+    data = line.encode("latin-1")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "surrogateescape")
 
 
 def header_of(found: Row | Problem | None) -> Row:

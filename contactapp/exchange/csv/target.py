@@ -16,7 +16,8 @@ _ENTRY = re.compile(r"(email|phone|url|address)s?(?:es)?(?:\.([a-z_]+))?(?::(.+)
 
 
 class Target(NamedTuple):
-    """`kind` is line, date, day, entry, pair, labels, note, custom, starred, uid, photo or nothing.
+    """`kind` is line, date, day, entry, pair, labels, note, custom, unusual, starred, uid, photo or
+    nothing.
     `field` says which; a slot gathers the columns of one entry, `member` tells them apart."""
 
     kind: str

@@ -9,7 +9,7 @@ from ...contacts.folding import SPACED, fold
 from ..entries import Entry, is_same_as, shown_name
 from ..record import Problem, Record
 from ..words import without_repetition
-from .properties import Property
+from .properties import Property, may_be_kept
 
 MAX_LABEL = 64
 MAX_COMPARED = 2000  # characters; folding long runs of marks takes quadratic time
@@ -36,13 +36,17 @@ class Draft:
         """Keep a line that no field holds."""
         if not one.value.strip():
             return
-        self._room -= len(one.raw)
-        if self._room < 0:
-            self._room += len(one.raw)
-            detail = f"{one.name} was left out: kept lines have at most {MAX_KEPT} characters."
-            self.record.warnings.append(Problem(line, line, "left_out", detail[:200]))
-            return
-        self._kept.append(one)
+        if not may_be_kept(one.raw):
+            self._left_out(line, one, "it ends as if it went on.")
+        elif len(one.raw) > self._room:
+            self._left_out(line, one, f"kept lines have at most {MAX_KEPT} characters.")
+        else:
+            self._room -= len(one.raw)
+            self._kept.append(one)
+
+    def _left_out(self, line: int, one: Property, why: str) -> None:
+        detail = f"{one.name[:100]} was left out: {why}"
+        self.record.warnings.append(Problem(line, line, "left_out", detail))
 
     def finish(self) -> Record:
         """The record, whole."""

@@ -82,6 +82,8 @@ def _address(draft: Draft, one: Property) -> bool:
         lines = [line.strip() for line in part.strip().split("\n")]
         if text := ("\n" if field in _OF_LINES else ", ").join(filter(None, lines)):
             address[field] = text
+    if not address and (text := unescape(one.parameters.get("LABEL", "")).strip()):
+        address["street"] = text  # RFC 6350 section 6.3.1: an address that is not in parts
     return not address or draft.entry("addresses", one, address)
 
 

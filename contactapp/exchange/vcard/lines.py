@@ -93,7 +93,11 @@ class _Open:
             self._refuse("card_too_large", f"The card has more than {MAX_CARD} bytes.")
         if self.problem:
             return
-        if self.soft:
+        if self.soft and not self.is_old and line[:1] in (b" ", b"\t"):
+            # What version 2.1 takes for a line that goes on, the later ones may have folded there.
+            self.soft = False
+            self._continue(b"=" + line[1:])
+        elif self.soft:
             self.soft = line.endswith(b"=")
             self._continue(line[:-1] if self.soft else line)
         elif nested or self.nested:

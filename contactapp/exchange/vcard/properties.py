@@ -29,8 +29,20 @@ _CHARSETS = re.compile(
 )
 _CHARSET_PARAMETER = re.compile(rb';CHARSET="?([\w.-]+)', re.IGNORECASE)
 _MAX_CHARSET = 20
+# A whole line, of which `_NAME` takes the beginning.
+KEPT = re.compile(r"(?:([A-Za-z0-9_./-]+)\.)?([A-Za-z0-9_/-]+)[ \t]*[;:][^\r\n\0]*")
+_SOFT = re.compile(r"[^:]*;(?:ENCODING=)?QUOTED-PRINTABLE[;:].*=", re.IGNORECASE)
+_OURS = {"BEGIN", "END", "VERSION", "PRODID", "REV"}
 _KNOWN_LENGTH = 100  # characters of a head that is remembered
 _DATA = re.compile(r"data:([\w.+/-]*)(?:;[\w.+=-]*)*?;base64,", re.ASCII | re.IGNORECASE)
+
+
+def may_be_kept(line: str) -> bool:
+    """Whether a line can be written again as it is and be nothing but one property: a soft break at
+    its end would take the next one with it."""
+    match = KEPT.fullmatch(line)
+    is_property = match is not None and match[2].upper() not in _OURS
+    return is_property and not (line.endswith("=") and _SOFT.fullmatch(line))
 
 
 class Malformed(ValueError):

@@ -14,13 +14,12 @@ from ..entries import Entry, entries_of, shown_name
 from ..record import Record
 from .draft import NAMES
 from .fields import ADDRESS, CUSTOM, STARRED
+from .properties import KEPT, may_be_kept
 from .types import apple_name, types_of
 
 PRODUCT = "-//contactapp//contactapp//EN"
 VERSIONS = ("3.0", "4.0")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", ",": "\\,", ";": "\\;", "\r": None})
-_LINE = re.compile(r"(?:([A-Za-z0-9_-]+)\.)?([A-Za-z0-9_-]+)[;:][^\r\n\0]*")
-_OURS = {"BEGIN", "END", "VERSION", "PRODID", "REV"}
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 _NO_YEAR = "1604"  # a leap year, and Apple's
 
@@ -30,12 +29,6 @@ def write(records: Iterable[Record], version: str = "3.0") -> Iterator[bytes]:
     writer = _Writer3 if version == "3.0" else _Writer4
     for record in records:
         yield writer(record).card()
-
-
-def may_be_kept(line: str) -> bool:
-    """Whether a line can be written again as it is and be nothing but one property."""
-    match = _LINE.fullmatch(line)
-    return match is not None and match[2].upper() not in _OURS
 
 
 def escaped(text: str) -> str:
@@ -51,7 +44,7 @@ class _Writer3:
         self.record = record
         self.fields = record.fields
         self.kept = [line for line in record.kept if may_be_kept(line)]
-        matches = (_LINE.fullmatch(line) for line in self.kept)
+        matches = (KEPT.fullmatch(line) for line in self.kept)
         self._groups = {match[1].lower() for match in matches if match and match[1]}
         self._group = 0
         self.lines: list[str] = []

@@ -28,11 +28,11 @@
     url: place.dataset.spec,
     deepLinking: true,
     filter: true,
-    docExpansion: "none", // drawing all operations at once takes seconds
+    docExpansion: "none", // drawing all operations and all schemas at once takes seconds
     tryItOutEnabled: true,
     displayRequestDuration: true,
     persistAuthorization: true,
-    defaultModelsExpandDepth: 0,
+    defaultModelsExpandDepth: -1,
     validatorUrl: null,
     requestInterceptor: beforeRequest,
     plugins: [{ statePlugins: { auth: { wrapActions: { authorizeOauth2: forgetPassword } } } }],
