@@ -10,6 +10,7 @@ from time import perf_counter
 
 import pytest
 
+from contactapp.imports import service
 from tests.imports.conftest import card, counts, export, send, sent, work
 from tests.support.cast import Person, refused
 from tests.support.pictures import PHOTOS, files, picture
@@ -213,6 +214,21 @@ def test_a_preview_is_committed_row_by_row(owner):
     again = owner.post(f"/imports/{found['id']}/commit", json={})
     refused(again, 409, "not_previewed")
     refused(owner.post(f"/imports/{found['id']}/cancel"), 409, "import_is_over")
+
+
+def test_of_two_who_commit_a_preview_at_once_one_does(owner, monkeypatch):
+    path = f"/imports/{sent(owner, THREE, mode='preview')['id']}/commit"
+    inner, others = service.check_decisions, []
+
+    def meanwhile(*arguments):
+        if not others:
+            others.append(None)
+            assert owner.post(path, json={}).json["created"] == 3
+        inner(*arguments)
+
+    monkeypatch.setattr(service, "check_decisions", meanwhile)
+    refused(owner.post(path, json={}), 409, "not_previewed")
+    assert counts(owner.get(path.removesuffix("/commit")).json) == (3, 3, 0, 0, 0)
 
 
 def test_a_decision_is_about_a_row_and_there_is_one(owner):
