@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -176,6 +177,21 @@ def test_the_rejected_rows_are_a_file_of_the_same_format(owner, name, file, reje
     found = sent(owner, file, name=name)
     assert found["rejected"] == 1
     assert owner.get(f"/imports/{found['id']}/rejected").data == rejected
+
+
+def test_what_is_left_out_of_a_row_is_told(owner):
+    people = [
+        {"nickname": "a", "uid": "x" * 300},
+        {"nickname": "b", "uid": "x\u0007"},
+        {"nickname": "c", "vcard": [f"X-A:{'a' * 70_000}", "ROLE:kept", "UID:other"]},
+        {"nickname": "d", "notes": ["n"] * 1001},
+    ]
+    found = sent(owner, json.dumps(people).encode(), name="a.json")
+    assert counts(found) == (4, 3, 0, 0, 1)
+    told = [[one["pointer"] for one in row["problems"]] for row in rows(owner, found)]
+    assert told == [["/uid"], ["/uid"], ["/vcard"], ["/notes"]]
+    assert b"ROLE:kept" in export(owner)
+    assert b"UID:other" not in export(owner)
 
 
 def test_nothing_that_was_rejected_is_404(owner):
