@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where contactapp is not i
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from contactapp import create_app, instance_lock, logs, metrics, serving, startup
+from contactapp import create_app, logs, metrics, serving, share_instance, startup
 from contactapp.beside import WorkerBeside
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
@@ -26,6 +26,7 @@ _counts = metrics.folder_of(_settings.instance_path)
 bind = _settings.bind
 workers = _settings.workers
 threads = _settings.threads
+worker_connections = 1000 + threads  # those with a thread, and those kept open without one
 # Threads, because bcrypt releases the interpreter lock: with sync workers four people who sign in
 # bring everybody else's requests to a halt.
 worker_class = "gthread"
@@ -75,12 +76,9 @@ util.write_error = _refuse
 
 def on_starting(server):
     """Prepare the database before the first worker; in production refuse what is not prepared."""
-    try:  # until the last worker has ended
-        instance_lock.share(_settings.instance_path, instance_lock.SERVING)
-    except instance_lock.Held:
-        sys.exit("contactapp does not start: a backup is being restored. Wait for its end.")
-    app = create_app(_settings)
     try:
+        share_instance(_settings)
+        app = create_app(_settings)
         if not _settings.is_production:
             startup.upgrade(app)
         startup.check(app)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from . import compat, mail, openapi, problems, startup
+from . import compat, instance_lock, mail, openapi, problems, startup
 from .answers import build
 from .audit.routes import audit
 from .auth import api_tokens as known_api_tokens
@@ -21,10 +21,11 @@ from .auth.leaving_routes import leaving
 from .auth.passwords import PasswordHasher
 from .auth.routes import auth
 from .auth.second_factor_routes import second_factor
+from .backup import restoring
 from .books import service as books_service
 from .books.routes import books
 from .bounded import Busy, usable_cores
-from .changes import feed
+from .changes import poller, waiting
 from .changes.routes import changes
 from .config import Settings, load
 from .contacts.merge_routes import merges
@@ -55,6 +56,9 @@ from .probes import probes
 from .request_log import RequestLog
 from .session import NoSession
 from .users.routes import users
+from .webhooks import senders
+from .webhooks.routes import webhooks
+from .webhooks.schemas import WebhookEvent
 
 
 class LazyRule(Rule):
@@ -89,14 +93,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["contactapp.settings"] = settings
     configure_http(app, settings)
     init_database(app, settings.database_url, settings.busy_timeout_seconds)
+    if settings.threads > settings.working_threads:  # most wait, and each would keep a connection
+        app.teardown_request(lambda _error: database().lane.give_back())
     init_keys(app, settings)
     books_service.init_app(app, settings)
-    feed.init_app(app, settings)
+    waiting.init_app(app, settings)
+    poller.init_app(app)
     data_service.init_app(app)
     pictures_service.init_app(app, settings)
     exports_service.init_app(app, settings)
     imports_service.init_app(app, settings)
     mail.init_app(app, settings)
+    senders.init_app(app, settings)
     init_wake_ups(app, settings)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":  # for `flask db`
         startup.bind_migrations(app)
@@ -106,8 +114,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.install(app)
     people = (auth, api_tokens, second_factor, users, leaving, accounts)
     kept = (books, contacts, merges, photos, labels, custom_fields, notes, operations)
-    slices = (*people, *kept, exports, imports, feeds, data, changes, audit)
-    openapi.init_app(app, slices)
+    slices = (*people, *kept, exports, imports, feeds, data, changes, webhooks, audit)
+    openapi.init_app(app, slices, WebhookEvent)
     app.register_blueprint(pages)
     app.register_blueprint(account)
     app.register_blueprint(media)
@@ -119,9 +127,21 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def ready_app() -> Flask:
     """An application whose database is fit to be used; for commands. Raises StartError."""
-    app = create_app()
+    settings = load()
+    share_instance(settings)
+    app = create_app(settings)
     startup.check(app)
     return app
+
+
+def share_instance(settings: Settings) -> None:
+    """Have no backup restored to this instance folder until this process and all that it forks
+    have ended. Raises StartError while one is."""
+    try:
+        instance_lock.share(settings.instance_path, instance_lock.SERVING)
+    except instance_lock.Held:
+        raise startup.StartError(["a backup is being restored: wait for its end"]) from None
+    restoring.clear_up(settings)
 
 
 def configure_http(app: Flask, settings: Settings) -> None:
@@ -149,7 +169,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
         settings.password_peppers,
         settings.bcrypt_cost,
         hashes,
-        max_waiting=max(1, settings.threads - hashes - 1),
+        max_waiting=max(1, settings.working_threads - hashes - 1),
     )
 
 

@@ -85,10 +85,14 @@ def backup_restore(file: Path, force: bool, lists: tuple[Path, ...]) -> None:
         _told("Nothing was restored, all is as it was"),
         _bar("Restoring", 2 * file.stat().st_size) as advance,
     ):
-        report = restoring.restore(load(), file, list(lists), force=force, progress=advance)
+        settings = load()
+        report = restoring.restore(settings, file, list(lists), force=force, progress=advance)
     _tell_of(report)
     _tell_what_ended(report)
     _tell_what_came_back(report)
+    older = {*report.header["master_keys"]} - {settings.master_keys[0].id}
+    if older:
+        click.echo(f"Keys are wrapped with {', '.join(sorted(older))}: `contactapp keys rotate`.")
 
 
 @backup.command("prune")
@@ -166,8 +170,9 @@ def _tell_what_ended(report: Report) -> None:
         return
     click.echo(
         f"Ended: {ended.sessions} sessions, {ended.links} links by mail, {ended.api_tokens} API "
-        f"tokens, {ended.feeds} feeds, {ended.letters} letters that waited. Everybody signs in "
-        "again, programs and calendars need new tokens and addresses, and cursors begin anew."
+        f"tokens, {ended.feeds} feeds, {ended.letters} letters that waited; {ended.webhooks} "
+        "webhooks are off. Everybody signs in again, programs and calendars need new tokens and "
+        "addresses, and cursors begin anew."
     )
     if report.erased:
         click.echo(f"Erased again: {report.erased} accounts.")
@@ -181,9 +186,13 @@ def _tell_what_came_back(report: Report) -> None:
         f"Back as they were then: {back.accounts} accounts ({back.deactivated} deactivated), "
         f"{back.contacts} contacts, {back.notes} notes, {back.data} entries of data; passwords; "
         f"{back.shares} shares of books; {back.second_factors} second factors, and "
-        f"{back.recovery_codes} recovery codes, also such as were used since."
+        f"{back.recovery_codes} recovery codes, also such as were used since; {back.imports} "
+        "imports that go on."
     )
-    click.echo(f"Admins: {', '.join(back.admins) or 'none'}. Look at all of these.")
+    click.echo(
+        f"Admins: {', '.join(back.admins) or 'none'}. Look at all of these: whoever was "
+        "deactivated, demoted or taken out of a book since is not any more."
+    )
     if report.problems:
         for problem in report.problems:
             click.secho(f"problem: {problem}", fg="red")

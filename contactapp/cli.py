@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from . import create_app, instance_lock, logs, metrics, ready_app, startup
+from . import create_app, logs, metrics, ready_app, share_instance, startup
 from . import mail as letters
 from .account_commands import books, users
 from .audit_commands import audit
@@ -25,6 +25,7 @@ from .jobs import service as jobs_service
 from .key_commands import keys
 from .keyring import MissingKey, WrongMasterKey
 from .startup import StartError
+from .webhooks.senders import senders
 from .worker import job_worker
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,9 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to the newest revision."""
-    startup.upgrade(create_app())
+    settings = load()
+    share_instance(settings)
+    startup.upgrade(create_app(settings))
     click.echo("The database is up to date.")
 
 
@@ -71,12 +74,8 @@ def worker(threads: int | None, parent: int | None) -> None:
     """Do the jobs of the queue, until it is ended by SIGTERM or Ctrl+C."""
     if parent:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # what gunicorn had open (see beside)
-    settings = load()
-    try:
-        instance_lock.share(settings.instance_path, instance_lock.SERVING)
-    except instance_lock.Held:
-        raise StartError(["a backup is being restored: wait for its end"]) from None
     app = ready_app()
+    settings: Settings = app.extensions["contactapp.settings"]
     if parent:
         metrics.share(metrics.folder_of(settings.instance_path), "jobs")
     if settings.is_production:
@@ -89,6 +88,8 @@ def worker(threads: int | None, parent: int | None) -> None:
     # Without that server it would go on unseen.
     alive = lambda: parent is None or os.getppid() == parent  # noqa: E731
     working.run(threads or settings.job_threads, alive)
+    with app.app_context():
+        senders().stop()
 
 
 @cli.group()

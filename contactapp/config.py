@@ -34,6 +34,7 @@ from contactapp.setting_sources import (
 from contactapp.setting_table import SETTINGS
 from contactapp.setting_values import Network, Unfit, Window
 
+MOST_FREE = 32  # threads
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -57,6 +58,8 @@ class Settings:
     job_worker: bool
     job_threads: int
     celery_broker_url: str | None = field(repr=False)
+    webhook_allowed_networks: tuple[Network, ...]
+    webhook_threads: int
     mail_server: str | None
     mail_port: int
     mail_username: str | None = field(repr=False)
@@ -101,6 +104,12 @@ class Settings:
     compat: tuple[str, ...]
     view_cache_mb: int
     busy_timeout_seconds: int
+
+    @property
+    def working_threads(self) -> int:
+        """How many of a worker's threads may be at slow work: of many, those that are never given
+        to who waits for changes."""
+        return min(self.threads, MOST_FREE)
 
     @property
     def is_production(self) -> bool:

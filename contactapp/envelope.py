@@ -41,7 +41,10 @@ _EXPOSED = (
     "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, Idempotency-Replayed, "
     "X-Data-Entries-Limit, X-Data-Entries-Remaining, X-Data-Bytes-Limit, X-Data-Bytes-Remaining"
 )
-_ACCEPTED = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
+_ACCEPTED = (
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, "
+    "X-Request-ID"
+)
 
 # What the server refuses before any application sees it, by the status that it chose.
 _REFUSALS: dict[int, type[AppError]] = {

@@ -60,6 +60,12 @@ def with_own_data(view: View) -> View:
     return view
 
 
+def with_ticket(view: View) -> View:
+    """Mark a view that a ticket in the query opens too (see `auth.tickets`)."""
+    view.takes_ticket = True  # type: ignore[attr-defined]
+    return view
+
+
 def scoped(area: str) -> Callable[[View], View]:
     """Mark a view that API tokens may use which have the area's scopes (see `auth.scopes`)."""
 
@@ -126,8 +132,8 @@ class KeyConverter(BaseConverter):
 
 class Blueprint(SmorestBlueprint):
     """A blueprint whose decorators both check the request and write the OpenAPI document. `area`:
-    that of all its views (see `scoped`); `around`: makes of a rule and its view the one that is
-    called."""
+    that of its views which say no other (see `scoped`); `around`: makes of a rule and its view the
+    one that is called."""
 
     def __init__(
         self,
@@ -146,7 +152,7 @@ class Blueprint(SmorestBlueprint):
         """Register the view; its name in camel case is the operation's id."""
         if self._around is not None:
             view_func = self._around(rule, view_func)
-        if self._area is not None:
+        if self._area is not None and not hasattr(view_func, "area"):
             view_func = scoped(self._area)(view_func)
         first, *rest = view_func.__name__.split("_")
         operation_id = first + "".join(map(str.capitalize, rest))

@@ -18,7 +18,8 @@ from .config import ConfigError, Settings, load
 _SETTING = "CONTACTAPP_MASTER_KEYS"
 _WHERE = (
     "Keep this where the backups are not: in a password manager, or on paper in a safe. Without it "
-    "no backup and no database opens; whoever has it and a backup reads everything."
+    "no backup and no database opens; whoever has it and a backup reads everything. Another "
+    "machine needs CONTACTAPP_JWT_SECRETS too, which may be new."
 )
 
 

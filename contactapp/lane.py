@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine
@@ -47,9 +47,10 @@ class Lane:
         self._patient = Sql(
             f"PRAGMA busy_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"
         )
-        self._is_sqlite = engine.dialect.name == "sqlite"
+        self.is_sqlite = engine.dialect.name == "sqlite"
         self._local = threading.local()
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._spare: list[Connection] = []
 
     def one(self, sql: Sql, parameters: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
@@ -95,20 +96,20 @@ class Lane:
         opened: Connection | None = getattr(self._local, "opened", None)
         return opened is not None and opened.in_transaction and opened.usable
 
-    def writing(self, connection: Connection | None) -> None:
-        """Have this thread use the connection that the process writes on, or another if that is
-        not usable, until `reading`."""
+    def lend(self, connection: Connection | None) -> None:
+        """Have this thread use a connection that others use in turn, such as the one that the
+        process writes on, or another if that is not usable, until `take_back`."""
         self._local.own, self._local.opened = getattr(self._local, "opened", None), connection
 
-    def reading(self) -> Connection | None:
-        """Have this thread use its own connection again; the one that it wrote on."""
-        written = self._local.opened
+    def take_back(self) -> Connection | None:
+        """Have this thread use its own connection again; the one that was lent."""
+        lent = self._local.opened
         self._local.opened, self._local.own = self._local.own, None
-        return written
+        return lent
 
     def begin(self, patience: float = 0.0) -> None:
         """Begin a write transaction, waiting up to `patience` seconds for SQLite's write lock."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             self._begin_when_free(time.monotonic() + patience)
         else:
             self._begin(_BEGIN)
@@ -140,7 +141,7 @@ class Lane:
         """Commit the write transaction. Raises what its failure means; then roll back."""
         cursor = self._run(_COMMIT, ())
         # PostgreSQL answers the COMMIT of a transaction in which something failed with ROLLBACK.
-        if not self._is_sqlite and cursor.statusmessage != "COMMIT":
+        if not self.is_sqlite and cursor.statusmessage != "COMMIT":
             raise RuntimeError("a failed statement was passed over: nothing was committed")
         self._local.opened.in_transaction = self._local.opened.writes = False
 
@@ -175,6 +176,13 @@ class Lane:
         if opened is not None:
             opened.close()
 
+    def give_back(self) -> None:
+        """Leave this thread's connection to whichever thread needs one next."""
+        opened: Connection | None = getattr(self._local, "opened", None)
+        if opened is not None and not opened.in_transaction:
+            self._local.opened = None
+            self._spare.append(opened)
+
     def close_all(self) -> None:
         """Close the connections of every thread, when none of them reads any more."""
         for opened in list(self._all):
@@ -192,7 +200,7 @@ class Lane:
             raise RuntimeError("rows are changed in a write transaction only")
 
     def _run(self, sql: Sql, parameters: Sequence[Any], again: bool = True) -> Any:
-        text = sql.qmark if self._is_sqlite else sql.numbered
+        text = sql.qmark if self.is_sqlite else sql.numbered
         in_transaction = False
         try:
             opened = self._mine()
@@ -213,13 +221,21 @@ class Lane:
         failure = engines.failure_of(error)
         if failure is not None and not isinstance(failure, DatabaseBusy):
             self.close()
+            self._spare.clear()  # as lost as this one
         return isinstance(failure, DatabaseUnavailable)
 
     def _mine(self) -> Connection:
         opened: Connection | None = getattr(self._local, "opened", None)
         if opened is None or not opened.usable:
-            opened = self._local.opened = self._connect()
+            opened = self._local.opened = self._given_back() or self._connect()
         return opened
+
+    def _given_back(self) -> Connection | None:
+        while self._spare:
+            with suppress(IndexError):  # another thread was faster
+                if (opened := self._spare.pop()).usable:
+                    return opened
+        return None
 
     def _connect(self) -> Connection:
         connection = self._open()
@@ -228,7 +244,7 @@ class Lane:
         return opened
 
     def _cursor(self, connection: Any) -> Any:
-        if self._is_sqlite:
+        if self.is_sqlite:
             return connection.cursor()
         from .libpq import Cursor  # psycopg takes 6 MiB, which a worker on SQLite need not have
 
@@ -238,11 +254,11 @@ class Lane:
         dialect = self._engine.dialect
         positional, keywords = dialect.create_connect_args(self._engine.url)
         options = engines.engine_options(self._engine.url, self._busy_timeout)["connect_args"]
-        if self._is_sqlite:
+        if self.is_sqlite:
             options |= {"check_same_thread": False}  # close_all comes from another thread
         else:
             options |= {"autocommit": True}
         connection = dialect.loaded_dbapi.connect(*positional, **{**keywords, **options})
-        if self._is_sqlite:
+        if self.is_sqlite:
             engines.configure_sqlite(connection, self._busy_timeout)
         return connection

@@ -42,6 +42,8 @@ EXAMPLE = {
     "code": "123456",
     "minutes": 30,
     "code_minutes": 15,
+    "host": "receiver.example.org",
+    "reason": "failing",
 }
 
 

@@ -28,6 +28,7 @@ _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _HISTOGRAM = len(_BOUNDS) + 2  # the sum, then how many were in each bucket, and above all
 _FOLDER = "metrics"
 ENTITIES = ("contact", "note", "custom_field")  # of which there are views
+DELIVERED = ("delivered", "failed", "given_up", "gone", "cancelled")
 
 
 class Family(NamedTuple):
@@ -52,7 +53,11 @@ FAMILIES = {
         "counter", "Reads of a book by how its view was found", ("entity", "how")),
     "views": Family("gauge", "Opened books in memory", ("entity",)),
     "view_bytes": Family("gauge", "About what they take", ("entity",)),
+    "streams": Family("gauge", "Streams of changes that are open"),
+    "streams_refused_total": Family("counter", "Streams of changes that found no place"),
     "jobs_total": Family("counter", "Attempts at jobs by what became of them", ("kind", "end")),
+    "webhook_deliveries_total": Family(
+        "counter", "Messages to webhooks by what became of a try", ("result",)),
     "backup_failures_total": Family("counter", "Scheduled backups that could not be made"),
     "process_id": Family("gauge", "The processes that count", ("process",)),
     "resident_bytes": Family("gauge", "Memory of a process", ("process",)),
@@ -62,6 +67,10 @@ FAMILIES = {
     "jobs_pending": Family("gauge", "Jobs to be done, now or later"),
     "jobs_dead": Family("gauge", "Jobs given up"),
     "worker_silence_seconds": Family("gauge", "Since a job worker was heard of"),
+    "webhook_lag_seconds": Family(
+        "gauge", "How long the oldest message that webhooks should have had is overdue"),
+    "webhooks_failing": Family("gauge", "Webhooks to which nothing got through last"),
+    "backup_failing": Family("gauge", "Whether the last try of a scheduled backup failed"),
     "backup_age_seconds": Family("gauge", "Since the newest backup of this server was made"),
     "wal_bytes": Family("gauge", "Size of SQLite's write-ahead log"),
 }
@@ -70,6 +79,9 @@ FAMILIES = {
 _ALWAYS = [
     ("limit_store_failures_total",),
     ("backup_failures_total",),
+    *[("webhook_deliveries_total", result) for result in DELIVERED],
+    ("streams",),
+    ("streams_refused_total",),
     *[("view_reads_total", e, how) for e in ENTITIES for how in ("hit", "follow", "load", "row")],
     *[(name, e) for e in ENTITIES for name in ("views", "view_bytes")],
 ]
@@ -190,9 +202,25 @@ def keep_views(entity: str, views: int, size: int) -> None:
     _counts.set(size, "view_bytes", entity)
 
 
+def keep_streams(streams: int) -> None:
+    """So many streams of changes are open in this process now."""
+    _counts.set(streams, "streams")
+
+
+def count_stream_refused() -> None:
+    """A stream of changes found no place."""
+    _counts.add("streams_refused_total")
+
+
 def count_job(kind: str, end: str) -> None:
     """One attempt at a job was `done`, has `failed`, or was the last (`dead`)."""
     _counts.add("jobs_total", kind, end)
+
+
+def count_delivery(result: str) -> None:
+    """One message to a webhook was `delivered`, has `failed`, was `given_up` after the last try or
+    because the receiver is `gone`, or is `cancelled`, as its user may not have it."""
+    _counts.add("webhook_deliveries_total", result)
 
 
 def count_backup_failed() -> None:

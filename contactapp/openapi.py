@@ -41,6 +41,23 @@ _REPLAYED = {
     "description": "`true` where this is the stored answer to an earlier request with this key.",
     "schema": {"type": "string", "enum": ["true"]},
 }
+_EVENT = {
+    "operationId": "change",
+    "summary": "What a receiver is sent",
+    "security": [],
+    "parameters": [
+        {"in": "header", "name": name, "required": True, "schema": {"type": "string"}}
+        for name in ("Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookEvent"}}},
+    },
+    "responses": {
+        "2XX": {"description": "It was taken."},
+        "410": {"description": "Nothing more is wanted."},
+    },
+}
 _OPERATIONS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -108,8 +125,9 @@ class Contract(Api):
         """Ours are in `problems`, for every route and not only the documented ones."""
 
 
-def init_app(app: Flask, blueprints: tuple[Blueprint, ...]) -> None:
-    """Register the blueprints under /api/v1 and keep the document for /openapi.json."""
+def init_app(app: Flask, blueprints: tuple[Blueprint, ...], event: type[Schema]) -> None:
+    """Register the blueprints under /api/v1 and keep the document for /openapi.json. `event`: what
+    receivers of webhooks are sent."""
     app.config.update(API_TITLE="contactapp", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     app.url_map.converters["id"] = IdConverter
     app.url_map.converters["key"] = KeyConverter
@@ -125,7 +143,7 @@ def init_app(app: Flask, blueprints: tuple[Blueprint, ...]) -> None:
         register = contract.register_blueprint if document is None else app.register_blueprint
         register(blueprint, url_prefix="/api/v1")
     if document is None:
-        document = _documents[blueprints] = orjson.dumps(_document(contract))
+        document = _documents[blueprints] = orjson.dumps(_document(contract, event))
     app.extensions["contactapp.openapi"] = document
 
 
@@ -134,9 +152,11 @@ def init_app(app: Flask, blueprints: tuple[Blueprint, ...]) -> None:
 _documents: dict[tuple[Blueprint, ...], bytes] = {}
 
 
-def _document(contract: Contract) -> dict[str, Any]:
+def _document(contract: Contract, event: type[Schema]) -> dict[str, Any]:
+    contract.spec.components.schema("WebhookEvent", schema=event)
     document: dict[str, Any] = contract.spec.to_dict()
     _describe(contract, document["components"]["schemas"])
+    document["webhooks"] = {"change": {"post": _EVENT}}
     flow = {"tokenUrl": "/api/v1/auth/token", "scopes": {}}
     document["components"]["securitySchemes"] = {
         "password": {"type": "oauth2", "flows": {"password": flow}},
@@ -190,7 +210,8 @@ def _failures(path: str, operation: dict[str, Any]) -> set[int]:
         found.update(_WITH_ID)
     if "{contact_id}" in path:
         found.update(_WITH_CONTACT)
-    if _takes(operation, "query", "since"):
+    # A stream tells of it by an event.
+    if _takes(operation, "query", "since") and not _takes(operation, "header", "Last-Event-ID"):
         found.update(_WITH_SINCE)
     if _takes(operation, "header", "If-Match"):
         found.update(_WITH_VERSION)

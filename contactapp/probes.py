@@ -10,7 +10,7 @@ from flask import Blueprint, Request, Response, current_app, request
 
 from . import metrics
 from .answers import answer_object
-from .auth import attempts, guard
+from .auth import attempts, guard, hosts
 from .backup import shelf
 from .backup.scheduled import BACKUP
 from .config import is_loopback, settings
@@ -20,6 +20,7 @@ from .errors import NotFound
 from .http import unlimited
 from .jobs import service as jobs_service
 from .startup import problems
+from .webhooks import service as webhooks
 
 probes = Blueprint("probes", __name__)
 _ALIVE = Sql("SELECT 1")
@@ -90,7 +91,7 @@ def _late_work() -> Iterator[str]:
 def _late_backup() -> Iterator[str]:
     given = settings()
     if jobs_service.is_failing(BACKUP):
-        yield "the last scheduled backup failed: the job worker's log says why"
+        yield ("the last scheduled backup failed, or was killed: see the job worker's log")
     age = shelf.age_seconds(given.instance_path)
     if age is not None and age > 2 * 3600 * given.backup_hours:
         yield f"the newest backup is {age / 3600:.0f} hours old"
@@ -118,7 +119,7 @@ def _is_from_here(asked: Request) -> bool:
     environ = asked.environ
     return (
         is_loopback(guard.address().removeprefix("::ffff:"))
-        and is_loopback(guard.host_name(environ.get("HTTP_HOST", "")).strip("[]"))
+        and is_loopback(hosts.host_name(environ.get("HTTP_HOST", "")).strip("[]"))
         and not any(name in environ for name in _PASSED_ON)
     )
 
@@ -126,7 +127,7 @@ def _is_from_here(asked: Request) -> bool:
 def _found_now() -> Iterator[tuple[str, float]]:
     """What the database and its files say; nothing about them where it is away."""
     try:
-        backlog = jobs_service.backlog()
+        backlog, (webhook_lag, failing) = jobs_service.backlog(), webhooks.backlog()
     except DatabaseFailure:
         yield "database_up", 0
         return
@@ -135,6 +136,10 @@ def _found_now() -> Iterator[tuple[str, float]]:
     yield "jobs_pending", backlog.pending
     yield "jobs_dead", backlog.dead
     yield "worker_silence_seconds", backlog.silence
+    yield "webhook_lag_seconds", webhook_lag
+    yield "webhooks_failing", failing
+    if settings().backup_hours:  # whichever worker, on whichever host, made it
+        yield "backup_failing", int(jobs_service.is_failing(BACKUP))
     age = shelf.age_seconds(settings().instance_path)
     if age is not None:
         yield "backup_age_seconds", age

@@ -221,7 +221,7 @@ def _network(text: str) -> Network:
             "must be addresses or networks divided by commas, such as 10.0.0.0/8, host bits zero"
         ) from None
     if network.prefixlen == 0:
-        raise Unfit("must not trust every address, or anybody could claim any address")
+        raise Unfit("must not name every address")
     return network
 
 

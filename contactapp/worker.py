@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from . import idempotency, instance_lock, ready_app
+from . import idempotency, ready_app
 from .audit import checkpoints, retention
 from .audit import service as audit
-from .auth import attempts, erasure, links, mails, places, recovery
+from .auth import attempts, erasure, links, mails, places, recovery, tickets
 from .backup import scheduled
 from .config import ConfigError, Settings, load
 from .contacts import photo_rows
@@ -21,7 +21,6 @@ from .contacts import purging as trash
 from .data import purging
 from .engine import DatabaseFailure
 from .imports import service as imports
-from .instance_lock import SERVING
 from .jobs import service as jobs_service
 from .jobs.service import Effect, Job, LastWord
 from .jobs.worker import Handler, JobWorker
@@ -29,6 +28,8 @@ from .keyring import MissingKey, WrongMasterKey
 from .notes import processing
 from .startup import StartError
 from .users import avatars
+from .webhooks import ending, outbox, senders
+from .webhooks import service as webhooks
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -43,6 +44,7 @@ def _purge(_job: Job) -> Effect:
         jobs_service.purge()
         links.purge()
         places.purge()
+        tickets.purge()
         idempotency.purge()
 
     return effect
@@ -74,6 +76,7 @@ HANDLERS: dict[str, Handler] = {
     "mail.email": mails.mail_link,
     "mail.password_changed": mails.mail_notice,
     "mail.email_changed": mails.mail_to_old_address,
+    ending.NOTICE: ending.mail_notice,
     "audit.chain": _chain,
     "audit.checkpoint": checkpoints.make,
     "account.erase": erasure.erase,
@@ -87,6 +90,9 @@ HANDLERS: dict[str, Handler] = {
     "purge": _purge,
     "purge.changes": retention.purge,
     "purge.trash": _purge_trash,
+    outbox.JOB: senders.send,
+    "webhooks.scan": senders.scan,
+    "webhooks.sweep": webhooks.sweep,
 }
 LAST_WORDS: dict[str, LastWord] = {
     "note.process": processing.give_up,
@@ -100,6 +106,8 @@ PERIODS = {
     "photos.sweep": HOUR,
     "purge": HOUR,
     "purge.trash": HOUR,
+    "webhooks.scan": MINUTE,
+    "webhooks.sweep": HOUR,
     # Each time leaves a checkpoint for every book that it shortens.
     "purge.changes": DAY,
 }
@@ -139,9 +147,6 @@ def _new_celery() -> Celery:
 def _ready_app() -> Flask:
     """An application that is fit for it. Celery goes on after any other exception."""
     try:
-        instance_lock.share(load().instance_path, SERVING)
         return ready_app()
-    except instance_lock.Held:
-        sys.exit("contactapp: a backup is being restored: wait for its end")
     except (StartError, WrongMasterKey, MissingKey, DatabaseFailure) as error:
         sys.exit(f"contactapp: {error}")

@@ -123,7 +123,7 @@ class SqliteWriter:
         try:
             self._queue_up(write)
             if write.leads:
-                self._lane.writing(self._connection)
+                self._lane.lend(self._connection)
                 self._lead([])
         finally:
             write.count()
@@ -137,7 +137,7 @@ class SqliteWriter:
             self._queue_up(write)
             with self._mutex:
                 self._queue.popleft()  # who leads is the first in it
-            self._lane.writing(self._connection)
+            self._lane.lend(self._connection)
             self._held = write
             try:
                 self._lane.begin(write.until - time.monotonic())
@@ -240,7 +240,7 @@ class SqliteWriter:
 
     def _step_down(self) -> None:
         """Let the next in the queue lead: this thread has an answer to give."""
-        self._connection = self._lane.reading()
+        self._connection = self._lane.take_back()
         with self._mutex:
             self._taken = bool(self._queue)
             if self._taken:

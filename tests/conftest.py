@@ -47,6 +47,8 @@ FAST = {
     "SIGN_IN_ACCOUNT_RATE_LIMITS": "1000000 per minute",
     "MAIL_RATE_LIMITS": "1000000 per minute",
     "JOB_WORKER": "false",  # the tests of jobs start workers of their own
+    # Where nobody listens: no test may have a stranger told of anything (see NOWHERE).
+    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.2/32",
 }
 
 
@@ -152,6 +154,7 @@ def _put_away(app):
     with app.app_context():
         database().engine.dispose()
         database().lane.close_all()
+    app.extensions["contactapp.senders"].stop()
     app.extensions["contactapp.quota"].store.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from contactapp.pages.routes import asset_url
 from tests.support import key_values
-from tests.support.cast import PASSWORD, Cast
+from tests.support.cast import NOWHERE, PASSWORD, Cast
 from tests.support.engines import on_one_engine
 from tests.support.pictures import Frame, picture
 from tests.support.stored import set_user
@@ -78,6 +78,16 @@ GET    /api/v1/feeds                        401       200 200   200 200   200   
 POST   /api/v1/feeds                        401       404 201   201 201   404   401
 DELETE /api/v1/feeds/<id>                   401       404 404   404 204   404   401
 GET    /api/v1/feeds/<token>.ics            200       200 200   200 200   200   200
+GET    /api/v1/webhooks                     401       200 200   200 200   200   401
+POST   /api/v1/webhooks                     401       404 201   201 201   404   401
+GET    /api/v1/webhooks/<id>                401       404 404   404 200   404   401
+PATCH  /api/v1/webhooks/<id>                401       404 404   404 200   404   401
+DELETE /api/v1/webhooks/<id>                401       404 404   404 204   404   401
+POST   /api/v1/webhooks/<id>/secret         401       404 404   404 201   404   401
+POST   /api/v1/webhooks/<id>/test           401       404 404   404 202   404   401
+GET    /api/v1/webhooks/<id>/deliveries     401       404 404   404 200   404   401
+GET    /api/v1/webhooks/<id>/deliveries/<id> 401      404 404   404 200   404   401
+POST   /api/v1/webhooks/<id>/deliveries/<id>/replay 401 404 404 404 202   404   401
 GET    /api/v1/contacts                     401       404 200   200 200   404   401
 POST   /api/v1/contacts                     401       404 201   403 201   404   401
 GET    /api/v1/contacts/search              401       404 200   200 200   404   401
@@ -142,6 +152,8 @@ POST   /api/v1/data/<key:key>/increment     401       201 201   201 200   201   
 POST   /api/v1/data/<key:key>/increment/    401       201 201   201 200   201   401
 GET    /api/v1/data-history/<key:key>       401       404 404   404 200   404   401
 GET    /api/v1/changes                      401       404 200   200 200   404   401
+GET    /api/v1/changes/stream               401       404 200   200 200   404   401
+POST   /api/v1/changes/tickets              401       404 201   201 201   404   401
 GET    /api/contacts                               401       200 200   200 200   200   401
 POST   /api/contacts                               401       201 201   201 201   201   401
 GET    /api/contacts/<id>                          401       404 404   404 200   404   401
@@ -178,6 +190,7 @@ SIGNING_IN = ("/token", "/login", "/refresh")
 READ_BY_TOKENS = (
     *(f"/api/v1/{name}" for name in ("contacts", "custom-fields", "labels", "notes")),
     *(f"/api/v1/{name}" for name in ("operations", "changes", "books", "exports")),
+    "/api/v1/webhooks",
     *("/contacts", "/api/contacts"),
 )
 # What pages send.
@@ -255,6 +268,9 @@ def body_of(method, rule, person, number):
     }.items():
         if rule.endswith(ending):
             return body if method == "POST" else None
+    if "/webhooks" in rule:
+        body = {"POST": {"url": NOWHERE}, "PATCH": {"description": f"Number {number}"}}
+        return body.get(method) if rule.endswith(("/webhooks", "/<id>")) else None
     if "/imports/" in rule:
         return {} if rule.endswith("/commit") and method == "POST" else None
     if "/notes" in rule or "/suggestions" in rule:
@@ -271,7 +287,7 @@ def body_of(method, rule, person, number):
     if rule.endswith("/contacts/bulk"):
         made = {"op": "create", "contact": {"first_name": f"Ada {number}"}}
         return {"operations": [made]} if method == "POST" else None
-    if rule.endswith(("/restore", "/undo")):
+    if rule.endswith(("/restore", "/undo", "/tickets")):
         return None
     if rule.endswith("/dismiss"):
         return {"contact_ids": OTHERS[-2:]} if method == "POST" else None
@@ -334,7 +350,7 @@ def path_of(method, rule, alice, person):
         form = {"file": (BytesIO(b"BEGIN:VCARD\nFN:Ada\nEND:VCARD\nx"), "x"), "mode": "preview"}
         made = alice.post("/imports", data=form).json
         return rule.replace("<id>", str(made["id"])) + book
-    if rule.endswith(("/changes", "/exports", "/imports")):
+    if rule.endswith(("/changes", "/stream", "/tickets", "/exports", "/imports")):
         return f"{rule}{book}"
     if rule.endswith("/photo"):
         frame = Frame(alice, "photo")
@@ -349,6 +365,8 @@ def path_of(method, rule, alice, person):
     if "/contacts" in rule:
         path = rule.replace("<id>", str(alice.contact()["id"])) + book
         return f"{path}{'&' if book else '?'}q=grace" if rule.endswith("/search") else path
+    if "/webhooks" in rule:
+        return path_of_webhook(method, rule, alice)
     if "/feeds" in rule:
         return path_of_feed(method, rule, alice, person)
     if rule.endswith("/users/<id>"):
@@ -396,6 +414,16 @@ def path_of_feed(method, rule, alice, person):
     return rule.replace("<id>", str(feed["id"]))
 
 
+def path_of_webhook(method, rule, alice):
+    if rule.endswith("/webhooks"):
+        return f"{rule}?book={alice.book_id}" if method == "POST" else rule
+    found = alice.get("/webhooks").json["items"]
+    webhook = found[0] if found else alice.post("/webhooks", json={"url": NOWHERE}).json
+    path = rule.replace("<id>", str(webhook["id"]), 1)
+    delivery = alice.post(f"/webhooks/{webhook['id']}/test").json if "<id>" in path else None
+    return path.replace("<id>", str(delivery["id"])) if delivery else path
+
+
 def ask(people, name, method, rule, number=0):
     """The answer that this person gets."""
     person, alice = people[name], people["alice"]
@@ -411,7 +439,8 @@ def ask(people, name, method, rule, number=0):
     if (method, rule[-6:]) == ("PUT", "/photo"):
         sent = {"data": PHOTO, "content_type": "image/png"}
     answer = client.open(path, method=method, headers=bearer, **sent)
-    answer.get_data()
+    if answer.mimetype != "text/event-stream":  # which has no end
+        answer.get_data()
     answer.close()  # files of the pages are streamed
     return answer
 
@@ -447,7 +476,7 @@ def test_what_a_token_that_may_read_contacts_may(people, method, rule):
     status = ask(people, "narrow", method, rule).status_code
     if public:
         assert status in {EXPECTED[method, rule][name] for name in ("anonymous", "alice")}
-    elif method == "GET" and rule.startswith(READ_BY_TOKENS):
+    elif rule.startswith(READ_BY_TOKENS) and (method == "GET" or rule.endswith("/tickets")):
         assert status == EXPECTED[method, rule]["alice"]
     else:
         assert status == 403

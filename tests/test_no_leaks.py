@@ -34,6 +34,7 @@ LOOKS = {
     "private key": (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "-----BEGIN EC PRIVATE " + "KEY-----"),
     "key of ours": (r"\b[a-z0-9]{1,4}:[A-Za-z0-9+/_-]{43}=", "k1:" + "aB3/" * 10 + "xyz="),
     "token of ours": (r"\bca_[A-Za-z0-9_-]{20,}", "ca_" + "aB3" * 12),
+    "secret of a webhook": (r"\bwhsec_[A-Za-z0-9+/]{43}=", "whsec_" + "aB3/" * 10 + "xyz="),
     "JWT": (r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}", ".".join(["eyJ" + "aB3_" * 8] * 3)),
     "bcrypt hash": (r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}", "$2b$" + "12$" + "aB3./" * 10 + "aB3"),
     "AWS": (r"\bAKIA[0-9A-Z]{16}\b", "AKIA" + "AB12" * 4),

@@ -1,6 +1,7 @@
 """No answer says more than the document promises, whatever is asked for."""
 
 import base64
+from contextlib import closing
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pyotp
 import pytest
 from jsonschema import Draft202012Validator
 
+from contactapp.auth.models import Ticket
 from contactapp.books.models import Book, BookMember
 from contactapp.changes.models import Change, Stream
 from contactapp.contacts.models import Contact, DuplicateDismissal, Photo
@@ -20,16 +22,17 @@ from contactapp.imports.models import Import, ImportPart
 from contactapp.notes.models import Note
 from contactapp.operations.models import Operation
 from contactapp.users.models import User
+from contactapp.webhooks.models import Webhook, WebhookDelivery
 from tests.contacts.test_create import FULL
 from tests.notes.conftest import work
-from tests.support.cast import PASSWORD, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Person, refused
 from tests.support.engines import on_one_engine
 from tests.support.pictures import picture
 from tests.support.stored import issue_link, newest_link
 
 TABLES = (
     *(Book, BookMember, Change, Stream, Contact, Photo, CustomField, Note, Feed, DataEntry, User),
-    *(DuplicateDismissal, Operation, Import, ImportPart),
+    *(DuplicateDismissal, Operation, Import, ImportPart, Ticket, Webhook, WebhookDelivery),
 )
 _SECRETS = Sql("SELECT password_hash, email_index, username_index, sealed FROM users WHERE id = ?")
 _BLOBS = Sql("SELECT sealed FROM contact WHERE book_id = ?")
@@ -77,6 +80,7 @@ def tour(alice):
     yield "patch", "/users/me", alice.patch("/users/me", json={"full_name": "Alice", "age": 40})
     yield from tour_of_contacts(alice)
     yield from tour_of_feeds(alice, client)
+    yield from tour_of_webhooks(alice)
     yield from tour_of_api_tokens(alice)
     yield from tour_of_codes(Person(alice.app, "ann"))
     yield from tour_of_pictures(alice)
@@ -106,6 +110,23 @@ def tour_of_feeds(alice, client):
     yield "get", "/feeds", alice.get("/feeds")
     yield "get", "/feeds/{token}.ics", client.get(urlsplit(made.json["url"]).path)
     yield "delete", "/feeds/{feed_id}", alice.delete(f"/feeds/{made.json['id']}")
+
+
+def tour_of_webhooks(alice):
+    path, one = "/webhooks", "/webhooks/{webhook_id}"
+    made = alice.post(path, json={"url": NOWHERE, "types": ["contact.restored"]})
+    yield "post", path, made
+    yield "get", path, alice.get(path)
+    own, delivery = f"{path}/{made.json['id']}", f"{one}/deliveries/{{delivery_id}}"
+    yield "get", one, alice.get(own)
+    yield "patch", one, alice.patch(own, json={"description": "Ours"})
+    yield "post", f"{one}/secret", alice.post(f"{own}/secret")
+    tried = alice.post(f"{own}/test")
+    yield "post", f"{one}/test", tried
+    yield "get", f"{one}/deliveries", alice.get(f"{own}/deliveries")
+    yield "get", delivery, alice.get(f"{own}/deliveries/{tried.json['id']}")
+    yield "post", f"{delivery}/replay", alice.post(f"{own}/deliveries/{tried.json['id']}/replay")
+    yield "delete", one, alice.delete(own)
 
 
 def tour_of_api_tokens(alice):
@@ -187,6 +208,9 @@ def tour_of_contacts(alice):
     yield from tour_of_custom_fields(alice)
     yield from tour_of_labels(alice)
     yield "get", "/changes", alice.get("/changes")
+    with closing(alice.get("/changes/stream")) as answer:
+        yield "get", "/changes/stream", answer
+    yield "post", "/changes/tickets", alice.post("/changes/tickets")
 
 
 def tour_of_merges(alice, contact_id):
@@ -313,8 +337,9 @@ def test_every_successful_answer_has_only_listed_keys(app, answers):
         if answer.status_code == 204:
             assert answer.data == b""
             continue
-        # test_leaving and test_calendar look into them
-        if answer.mimetype in {"application/zip", "text/calendar", "text/vcard"}:
+        # test_leaving, test_calendar and test_stream look into them
+        files = {"application/zip", "text/calendar", "text/vcard", "text/event-stream"}
+        if answer.mimetype in files:
             continue
         responses = whole["paths"][path][method]["responses"]
         schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]

@@ -23,7 +23,8 @@ from ..imports.service import erase_imports, erase_imports_by, forget_imports
 from ..jobs.service import Effect, Job, enqueue, renew
 from ..operations import service as operations
 from ..users.service import lock_owner, picture_files, picture_token
-from . import api_tokens, erased, links, places, second_factor
+from ..webhooks import service as webhooks
+from . import api_tokens, erased, links, places, second_factor, tickets
 from .admin import admins_locked
 from .recovery import proven
 from .sessions import end_all
@@ -58,8 +59,15 @@ _SOME_CHANGES = Sql(
 _OWNED = tuple(
     Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
     for table in (
-        *("session", "api_token", "link", "known_place", "feed", "job"),
-        *("book_member", "data_entry", "second_factor", "recovery_code", "idempotent_answer"),
+        *("session", "api_token", "link", "known_place", "feed", "webhook", "job"),
+        *(
+            "book_member",
+            "data_entry",
+            "second_factor",
+            "recovery_code",
+            "idempotent_answer",
+            "ticket",
+        ),
     )
 )
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
@@ -114,8 +122,10 @@ def _empty(user_id: int, key_id: int, request_id: str) -> None:
     links.end(user_id)
     places.forget(user_id)
     api_tokens.forget(user_id)
+    tickets.forget(user_id)
     second_factor.forget(user_id)
     feeds.forget(user_id)
+    webhooks.forget(user_id)
     idempotency.forget(user_id)
     for book_id, _, book_key_id in lane().all(_BOOKS, (user_id,)):
         lane().run(_TAKE_BACK, (book_id,))
@@ -143,6 +153,8 @@ def erase(job: Job) -> Effect | None:
                 renew(job)
     while erase_imports_by(user_id):
         renew(job)
+    while webhooks.purge_some():
+        renew(job)
     while _remove(_SOME_DATA, (user_id, _BATCH)):
         renew(job)
     for stream_id in streams:
@@ -157,6 +169,7 @@ def erase(job: Job) -> Effect | None:
         for book_id, _, _ in books:
             lane().run(_TAKE_BACK, (book_id,))
             feeds.forget_book(book_id)
+            webhooks.forget_book(book_id)
             forget_book(book_id)
             operations.forget_book(book_id)
             forget_imports(book_id)

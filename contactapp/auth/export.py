@@ -21,6 +21,7 @@ from ..imports.service import export_files, export_imports, export_rows
 from ..notes.service import export_notes
 from ..operations.service import export_operations
 from ..users.service import picture_files, picture_token, show_user
+from ..webhooks.service import export_deliveries, list_webhooks
 from .api_tokens import list_tokens
 from .recovery import proven
 from .second_factor import status
@@ -43,6 +44,8 @@ sessions.json  where it is signed in
 tokens.json    its API tokens, without what they are
 second_factor.json  whether signing in asks for one-time codes
 feeds.json     its calendar feeds, without the addresses that open them
+webhooks.json  addresses that are told of changes, without their secrets
+deliveries.json  what became of these messages in the last seven days
 audit.json     sign-ins, passwords and the like
 avatar/        its picture
 photos/        of contacts, by their id; earlier ones as long as they are kept
@@ -94,6 +97,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
         archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
         archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
         archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
+        archive.writestr("webhooks.json", orjson.dumps(list_webhooks(actor), option=_PRETTY))
         archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
         factor = status(actor.user_id)
         archive.writestr("second_factor.json", orjson.dumps(factor, option=_PRETTY))
@@ -116,6 +120,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
             ("data.json", export_data(actor)),
             ("changes.json", export_changes(actor.user_id)),
             ("operations.json", export_operations(actor.user_id)),
+            ("deliveries.json", export_deliveries(actor.user_id)),
             ("imports.json", export_imports(actor)),
             ("import_rows.json", export_rows(actor)),
             ("audit.json", trail.own_events(actor.user_id)),

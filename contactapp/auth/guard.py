@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, g, request
 
 from .. import clock, idempotency, metrics
 from ..actor import Actor
-from ..config import Settings
 from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
 from ..incoming import MAX_ID, refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
-from . import actors, second_factor, tokens
+from . import actors, hosts, second_factor, tickets, tokens
 from .actors import Signed
 from .api_tokens import PREFIX, ApiClaims, claims_of
 from .scopes import needed
 from .sessions import Client
 
 API = "/api/"
-_HOSTS = 100  # spellings remembered
+_TICKET = "contactapp.ticket"
 
 
 def install(app: Flask) -> None:
@@ -39,6 +36,7 @@ def install(app: Flask) -> None:
         ("books", "takes_book"),
         ("data", "takes_data"),
         ("both", "takes_both"),
+        ("tickets", "takes_ticket"),
     ):
         app.extensions[f"contactapp.{key}"] = {
             name for name, view in app.view_functions.items() if getattr(view, mark, False)
@@ -68,8 +66,10 @@ def guard() -> Response | None:
     if endpoint in extensions["contactapp.unlimited"] or asked.method == "OPTIONS":
         return None
     host = asked.environ.get("HTTP_HOST", "")
-    if host not in extensions["contactapp.hosts"] and not _is_ours(app, host):
+    if host not in extensions["contactapp.hosts"] and not hosts.is_ours(app, host):
         raise BadRequest("unknown_host")
+    if endpoint in extensions["contactapp.tickets"]:
+        _find_ticket(asked)
     claims, refusal = _claims(asked)
     _count(app, asked, claims)
     if endpoint is None:
@@ -90,6 +90,8 @@ def guard() -> Response | None:
         lacking = None
         if actor.role == "admin" and app.extensions["contactapp.settings"].admin_second_factor:
             actor, lacking = _as_admin(actor)
+        if _TICKET in asked.environ:
+            tickets.spend(asked.environ[_TICKET])
         g.actor = actor
         if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
             raise lacking or Forbidden()
@@ -130,30 +132,6 @@ def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:
     raise Forbidden("insufficient_scope", detail, headers=headers, scope=scope)
 
 
-def _is_ours(app: Flask, host: str) -> bool:
-    """Whether requests for this host are meant for us: BASE_URL's, the listed ones and this
-    machine's own; in development also any bare address, as of a phone in the same network."""
-    settings: Settings = app.extensions["contactapp.settings"]
-    name = host_name(host)
-    known = {urlsplit(settings.base_url or "").hostname, *settings.allowed_hosts, "localhost"}
-    if name.rstrip(".") not in known and name.strip("[]") not in known:
-        try:
-            address = ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        if settings.is_production and not address.is_loopback:
-            return False
-    if len(app.extensions["contactapp.hosts"]) < _HOSTS:
-        app.extensions["contactapp.hosts"].add(host)
-    return True
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, in lower case, without the port; an IPv6 address in brackets."""
-    name = host.lower()
-    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
-
-
 def bearer_token(asked: Request) -> str | None:
     """The token of the Authorization header, or None. A doubled `Bearer` is forgiven: people paste
     the whole header into forms that add their own."""
@@ -180,13 +158,19 @@ def actor_again() -> Actor:
     """Who asks, judged anew in all but the quota, for an answer that took a while to come; the
     state of the book, and of the data beside one's own, is today's too. Raises Unauthenticated or
     NotFound."""
-    claims, refusal = _claims(request)
-    if claims is None:
-        raise refusal or Unauthenticated()
+    claims = came_by()
     book_id = _book_parameter(request)
     if book_id is None:
         return actors.with_both(current_app, request, claims)
     return actors.with_book(current_app, request, claims, book_id)
+
+
+def came_by() -> Signed:
+    """What the actor of this request came by."""
+    claims, refusal = _claims(request)
+    if claims is None:
+        raise refusal or Unauthenticated()
+    return claims
 
 
 def claimed_user_id() -> int | None:
@@ -198,7 +182,7 @@ def claimed_user_id() -> int | None:
 def _claims(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
     token = bearer_token(asked)
     if token is None:
-        return None, None
+        return _claims_of_ticket(asked)
     if token.startswith(PREFIX):
         found = claims_of(token)
         return found, None if found else Unauthenticated("invalid_token")
@@ -206,6 +190,23 @@ def _claims(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
         return tokens.verify(token, "access"), None
     except Unauthenticated as error:
         return None, error
+
+
+def _find_ticket(asked: Request) -> None:
+    """Keep the ticket of a request that brings one in the place of a token. No two ways at once
+    (RFC 6750 §2): beside a token it is not looked at."""
+    given = asked.args.getlist("ticket")
+    if len(given) == 1 and bearer_token(asked) is None:
+        asked.environ[_TICKET] = tickets.find(given[0], _book_parameter(asked))
+
+
+def _claims_of_ticket(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
+    if _TICKET not in asked.environ:
+        return None, None
+    ticket: tickets.Ticket | None = asked.environ[_TICKET]
+    if ticket is None or not ticket.is_live:
+        return None, Unauthenticated("invalid_token")
+    return ticket.signed, None
 
 
 def _count(app: Flask, asked: Request, claims: Signed | None) -> None:

@@ -51,6 +51,23 @@ class ApiToken(Model):
     last_used_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class Ticket(Model):
+    """What opens one stream of changes, once: `hash` is the SHA-256 of its text. It stands for the
+    session or API token that made it, which was to end at `ends_at`, and for this book only, one's
+    own where that is null. The row goes when it is spent. No foreign key: it lives for seconds."""
+
+    __tablename__ = "ticket"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    session_id: Mapped[int] = mapped_column(BigInteger)
+    token_id: Mapped[int | None] = mapped_column(BigInteger)
+    scopes: Mapped[str | None] = mapped_column(String(200))
+    ends_at: Mapped[int | None] = mapped_column(BigInteger)
+    book_id: Mapped[int | None] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+
+
 class SecondFactor(Model):
     """An account's authenticator: `sealed` is the secret by the user's key. It counts when
     `confirmed_at` is set; codes up to `last_step` are spent."""

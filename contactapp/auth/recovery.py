@@ -20,6 +20,7 @@ from ..users.service import (
     set_password,
     set_verified,
 )
+from ..webhooks import service as webhooks
 from . import api_tokens, attempts, links, places, second_factor
 from .links import Link
 from .service import hashed, hasher
@@ -102,6 +103,7 @@ def _clear(owner: Owner) -> None:
     places.forget(owner.user_id)
     api_tokens.forget(owner.user_id)
     feeds.forget(owner.user_id)
+    webhooks.forget(owner.user_id)
     # Whoever made the account for an address that was not theirs may have set one. Of an owner who
     # proved the address before, it stays: a mailbox alone is one factor.
     if not owner.email_verified:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 SCOPES = {
     "contacts:read": "read contacts, their notes and what was changed",
-    "contacts:write": "change contacts and notes, make and delete calendar feeds",
+    "contacts:write": "change contacts and notes, make and delete calendar feeds, webhooks",
     "data:read": "read key-value data",
     "data:write": "change key-value data",
     "feeds:read": "list calendar feeds with their addresses",
@@ -17,6 +17,7 @@ SCOPES = {
 _AREAS = {
     "contacts": ("contacts:read", "contacts:write"),
     "imports": ("contacts:write", "contacts:write"),  # what was uploaded, and is not in the book
+    "tickets": ("contacts:read", "contacts:read"),  # made by a POST, good for nothing but reading
     "data": ("data:read", "data:write"),
     "feeds": ("feeds:read", "contacts:write"),
     "admin": ("admin", "admin"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from .. import clock
-from ..auth import admin, erasure
+from ..auth import admin, erased, erasure
+from ..config import settings
 from ..database import Sql, database, lane, write_transaction
 from ..keyring import RESTORED, create_key
 
@@ -17,10 +19,17 @@ _END_SESSIONS = Sql("UPDATE session SET ended_at = ? WHERE ended_at IS NULL")
 _END_LINKS = Sql("UPDATE link SET ended_at = ? WHERE ended_at IS NULL")
 _DROP_TOKENS = Sql("DELETE FROM api_token")
 _DROP_FEEDS = Sql("DELETE FROM feed")
+# One that its owner has deleted since must not be told of anything again. What waited is not kept:
+# the numbers of changes after the backup are given to others.
+_STOP_WEBHOOKS = Sql(
+    "UPDATE webhook SET active = ?, disabled_reason = 'restored', disabled_at = ?, lease = NULL, "
+    "version = version + 1, updated_at = ? WHERE active"
+)
+_DROP_DELIVERIES = Sql("DELETE FROM webhook_delivery")
 # Written to, or asked for by, people who have their letters long since; and what was asked for with
-# a link that is no longer good.
+# a link that is no longer good. Also those given up, which a replay would send.
 _DROP_MAILS = Sql(
-    "DELETE FROM job WHERE status = 'pending' AND period IS NULL "
+    "DELETE FROM job WHERE status <> 'done' AND period IS NULL "
     "AND (kind LIKE 'mail.%' OR kind LIKE 'auth.%')"
 )
 _DROP_EPOCH = Sql("DELETE FROM key WHERE purpose = ?")
@@ -36,7 +45,8 @@ _CAME_BACK = Sql(
     "(SELECT count(*) FROM data_entry), (SELECT count(*) FROM users WHERE NOT active "
     "AND password_hash <> ''), (SELECT count(*) FROM book_member), "
     "(SELECT count(*) FROM second_factor WHERE confirmed_at IS NOT NULL), "
-    "(SELECT count(*) FROM recovery_code WHERE used_at IS NULL)"
+    "(SELECT count(*) FROM recovery_code WHERE used_at IS NULL), "
+    "(SELECT count(*) FROM import WHERE status = 'queued')"
 )
 
 
@@ -47,6 +57,7 @@ class Ended(NamedTuple):
     links: int
     api_tokens: int
     feeds: int
+    webhooks: int
     letters: int
 
 
@@ -61,6 +72,7 @@ class CameBack(NamedTuple):
     shares: int
     second_factors: int
     recovery_codes: int
+    imports: int  # which go on
     admins: list[str]
 
 
@@ -73,8 +85,10 @@ def end_all() -> Ended:
         lane().run(_END_LINKS, (now,)),
         lane().run(_DROP_TOKENS, ()),
         lane().run(_DROP_FEEDS, ()),
+        lane().run(_STOP_WEBHOOKS, (False, now, now)),
         lane().run(_DROP_MAILS, ()),
     )
+    lane().run(_DROP_DELIVERIES, ())
     lane().run(_DROP_EPOCH, (RESTORED,))
     create_key(RESTORED)
     if not lane().run(_SKIP, (_SESSIONS_SKIPPED,)) and database().is_sqlite:
@@ -82,8 +96,11 @@ def end_all() -> Ended:
     return ended
 
 
-def erase_again(uids: set[str]) -> int:
-    """Shut the accounts that were erased since; how many came back with the backup."""
+def erase_again(uids: Set[str]) -> int:
+    """Shut the accounts that were erased since, and have them on this instance folder's list, for
+    backups to come; how many came back with this one."""
+    for uid in sorted(uids - erased.listed(settings().instance_path / erased.NAME)):
+        erased.note(uid)
     return sum(erasure.shut_again(uid) for uid in sorted(uids))
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ _LAST = struct.Struct(">QQ")  # where the manifest begins, and its number
 _DIGEST = 32
 _LARGEST = 2**28  # bytes of a frame; who changed a length must not make us take all memory
 _BLOCK = 2**20
+_LATEST = 253_402_300_800_000  # ms: the year 10000, which no date can be written in
 _SYNCED = (
     2**23
 )  # bytes between two waits for the disk: at the end, all at once would hold up others
@@ -49,7 +51,7 @@ class Frame(NamedTuple):
 
 class Writer:
     """Writes a backup into an empty file. `close` makes it whole; until then nobody takes it for
-    one."""
+    one. Whoever made the file has what was written last put on the disk."""
 
     def __init__(self, file: BinaryIO, header: dict[str, Any], key: bytes) -> None:
         self._file = file
@@ -76,7 +78,6 @@ class Writer:
         self._frame({"kind": "manifest", **manifest})
         self._put(_LENGTH.pack(0) + _LAST.pack(start, self._seal.number))
         self._put(self._digest.digest())
-        self._sync()
 
     def _frame(self, head: dict[str, Any], body: bytes = b"") -> None:
         blob = self._seal.sealed(orjson.dumps(head) + b"\n" + body)
@@ -196,6 +197,38 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], bytes]:
                 header = orjson.loads(text)
             except ValueError:
                 header = None
-            if isinstance(header, dict):
+            if _is_header(header):
                 return header, text
     raise BadArchive(f"{path} is no backup of contactapp, or its beginning was damaged.")
+
+
+def _is_header(found: Any) -> bool:
+    """Whether it says what a header does. Nothing vouches for it before the first frame is opened,
+    so whoever changed one could as well leave something out."""
+    if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+        return False
+    return found["format"] != FORMAT or all(is_one(found.get(n)) for n, is_one in _SAYS.items())
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+def _are_wrapped(found: Any) -> bool:
+    """(uid, hexadecimal digits) each, and one at least."""
+    return (
+        isinstance(found, list)
+        and bool(found)
+        and all(_are_texts(one) and len(one) == 2 and _HEX.fullmatch(one[1]) for one in found)
+    )
+
+
+_HEX = re.compile("(?:[0-9a-f]{2})*")
+_SAYS: dict[str, Callable[[Any], bool]] = {
+    "made_at": lambda found: isinstance(found, int) and 0 <= found < _LATEST,
+    "engine": lambda found: isinstance(found, str),
+    "revision": lambda found: isinstance(found, str),
+    "master_keys": _are_texts,
+    "wrapped": _are_wrapped,
+    "peppers": _are_texts,
+}

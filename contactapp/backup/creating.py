@@ -37,8 +37,6 @@ _WRAPPED = Sql(
 _BACKUP_KEY = Sql("SELECT uid, wrapped FROM key WHERE purpose = 'backup'")
 # A pepper's name has four characters at most.
 _PEPPERS = Sql("SELECT DISTINCT substr(password_hash, 1, 5) FROM users WHERE password_hash <> ''")
-_HEADS = Sql("SELECT id, seq, head FROM stream WHERE id > ? ORDER BY id LIMIT ?")
-_EVENTS = Sql("SELECT max(seq) FROM audit_event")
 _AVATARS = Sql(
     "SELECT id, avatar FROM users WHERE avatar IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 )
@@ -68,8 +66,8 @@ def create(
     progress: Progress = lambda _rows: None,
 ) -> Made:
     """Make a backup of the current application, in its folder of backups unless told. `progress`
-    hears of some rows more, over and over. Raises Running, OSError, FileExistsError and
-    DatabaseFailure; then nothing is left of it."""
+    hears of some rows more, over and over, and of pictures as of none. Raises Running, OSError,
+    FileExistsError and DatabaseFailure; then nothing is left of it."""
     instance = settings().instance_path
     path = path or shelf.folder(instance) / shelf.new_name()
     # Its own connection: the thread's must stay free to hold the lease of the job.
@@ -128,22 +126,11 @@ def _write(lane: Lane, writer: Writer, progress: Progress) -> dict[str, Any]:
     return {
         "tables": told,
         "sequences": sequences(lane),
-        "heads": _heads(lane),
-        "pictures": _write_pictures(lane, writer),
+        "pictures": _write_pictures(lane, writer, progress),
     }
 
 
-def _heads(lane: Lane) -> dict[str, Any]:
-    """What the chains end with: of the streams together, and of the events."""
-    digest, count, last = hashlib.sha256(), 0, 0
-    while rows := lane.all(_HEADS, (last, _PAGE)):
-        for last, seq, head in rows:
-            digest.update(b"%d %d %s\n" % (last, seq, head.hex().encode()))
-            count += 1
-    return {"streams": count, "sha256": digest.hexdigest(), "events": lane.one(_EVENTS)[0] or 0}
-
-
-def _write_pictures(lane: Lane, writer: Writer) -> dict[str, int]:
+def _write_pictures(lane: Lane, writer: Writer, progress: Progress) -> dict[str, int]:
     count = size = missing = 0
     for album, sql in ((AVATARS, _AVATARS), (PHOTOS, _PHOTOS)):
         for token in _tokens(lane, sql):
@@ -154,6 +141,7 @@ def _write_pictures(lane: Lane, writer: Writer) -> dict[str, int]:
                 writer.file(name_of(album, path), content)
                 count += 1
                 size += len(content)
+            progress(0)  # they may take longer than the rows
     return {"count": count, "bytes": size, "missing": missing}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ..auth import erased
 from ..config import Settings
 from ..database import ConstraintViolated, Sql, lane
 from ..pictures.service import AVATARS, PHOTOS, SIZES, public_name
-from . import aftermath, scratch
+from . import aftermath, scratch, shelf
 from .aftermath import CameBack, Ended
 from .archive import BadArchive
 from .source import Source, open_source
@@ -75,7 +75,7 @@ def verify(settings: Settings, path: Path, progress: Progress) -> Report:
     same, and nobody has to give it a place on a server. Raises BadArchive."""
     source = open_source(settings, path, progress)
     report = _report(source, settings)
-    with tempfile.TemporaryDirectory(dir=settings.instance_path, prefix="verifying-") as folder:
+    with tempfile.TemporaryDirectory(dir=settings.instance_path, prefix=shelf.TRIAL) as folder:
         names: set[str] = set()
         url = f"sqlite:///{folder}/contactapp.sqlite3"
         with scratch.opened(settings, url) as app:
@@ -98,12 +98,15 @@ def restore(
     instance = settings.instance_path
     try:
         with instance_lock.alone(instance, instance_lock.SERVING):
-            _check(target.found(), force=force)
+            found = target.found()
+            _check(found, force=force)
+            gone = found.erased.union(*map(erased.listed, [instance / erased.NAME, *lists]))
             with target.alone():
-                return _restore(settings, source, target, lists, force=force, progress=progress)
+                return _restore(settings, source, target, gone, force=force, progress=progress)
     except instance_lock.Held:
         raise Refused(
-            "a contactapp server or worker runs in this instance folder: end it, then try again."
+            "a contactapp server, worker or command runs in this instance folder: end it, then try "
+            "again."
         ) from None
     except InUse as error:
         raise Refused(f"{error}.") from None
@@ -114,6 +117,11 @@ def restore(
 
 
 def _check(found: Found, *, force: bool) -> None:
+    if found.strange:
+        raise Refused(
+            "the database there has tables of another program, which would be lost: name an empty "
+            "one in CONTACTAPP_DATABASE_URL."
+        )
     if found.damaged and not force:
         raise Refused(
             "there is a database that cannot be read. --force keeps it under another name and "
@@ -135,15 +143,17 @@ def _restore(
     settings: Settings,
     source: Source,
     target: Target,
-    lists: list[Path],
+    gone: Set[str],
     *,
     force: bool,
     progress: Progress,
 ) -> Report:
     report = _report(source, settings)
     unpacked = settings.instance_path / _UNPACKED
+    placed: list[Path] = []
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
+        unpacked.mkdir(mode=0o700)  # by which `clear_up` knows of this one
         target.prepare()
         with scratch.opened(settings, target.url) as app:
             _fill(source, report, _unpacker(unpacked), progress)
@@ -154,17 +164,28 @@ def _restore(
                     f"{report.problems[0]}. Take another backup; --force restores it as it is."
                 )
             report.ended = aftermath.end_all()
-            listed = set().union(
-                *map(erased.listed, [settings.instance_path / erased.NAME, *lists])
-            )
-            report.erased = aftermath.erase_again(listed)
+            report.erased = aftermath.erase_again(gone)
             report.came_back = aftermath.came_back()
-            report.missing = _put_pictures(settings, unpacked)
+            report.missing = _put_pictures(settings, unpacked, placed)
         target.take_place()
+    except InUse:  # of other failures nobody can be sure that the last step was not done
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
     finally:
         target.clear()
         shutil.rmtree(unpacked, ignore_errors=True)
     return report
+
+
+def clear_up(settings: Settings) -> None:
+    """Remove what a restore that was killed has left: pictures, and most of a database, in which
+    people may be who were erased since. For who shares the instance folder's lock, so that none is
+    at work."""
+    unpacked = settings.instance_path / _UNPACKED
+    if unpacked.exists():
+        target_of(settings).clear()
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def _report(source: Source, settings: Settings) -> Report:
@@ -206,15 +227,16 @@ def _named() -> set[str]:
     }
 
 
-def _put_pictures(settings: Settings, unpacked: Path) -> int:
+def _put_pictures(settings: Settings, unpacked: Path, placed: list[Path]) -> int:
     """Move the pictures that are named to where they belong, before a database is that names them;
-    how many are in no place."""
+    how many are in no place. `placed` are those that were not there."""
     missing = 0
     for album in (AVATARS, PHOTOS):
         (settings.instance_path / album.folder).mkdir(mode=0o700, exist_ok=True)
     for name in _named():
         path = settings.instance_path / name
         if (unpacked / name).exists():
+            placed += [] if path.exists() else [path]
             (unpacked / name).replace(path)
         missing += not path.exists()
     os.sync()  # thousands of small files: to wait for each would take minutes

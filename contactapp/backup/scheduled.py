@@ -31,8 +31,8 @@ def make(job: Job) -> None:
             renewed = time.monotonic()
 
     try:
-        creating.create(progress=progress)
-        shelf.prune(settings().instance_path, settings().backup_keep)
+        made = creating.create(progress=progress)
+        shelf.prune(settings().instance_path, settings().backup_keep, made.path)
     except Exception as error:
         metrics.count_backup_failed()
         known = isinstance(error, OSError | DatabaseFailure | creating.Running)

@@ -68,8 +68,6 @@ def fill(
             rows = unpacked(columns, head["rows"], body)
             _insert(head["table"], [name for name, _ in columns], rows)
         elif head["kind"] == "file":
-            if hashlib.sha256(body).hexdigest() != head["sha256"]:
-                raise BadArchive(f"the picture {head['name']} is not what was put into it.")
             keep_file(head["name"], body)
         else:
             manifest = head

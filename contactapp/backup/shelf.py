@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .. import clock
+from .archive import BadArchive, Reader
 
 FOLDER = "backups"
+TRIAL = "verifying-"  # what folders begin with in which a backup is restored for trial
 _NAME = re.compile(r"contactapp-[0-9]{8}T[0-9]{9}Z\.backup")
 _UNFINISHED = ".unfinished"
 _ABANDONED_MS = 86_400_000
@@ -48,16 +51,36 @@ def age_seconds(instance: Path) -> float | None:
     return None
 
 
-def prune(instance: Path, keep: int) -> list[Path]:
-    """Delete all but the newest so many, and what killed processes left unfinished; which."""
-    old = newest_first(instance)[keep:]
-    before = (clock.now_ms() - _ABANDONED_MS) / 1000
-    for path in (instance / FOLDER).glob(f"*{_UNFINISHED}"):
-        if path.stat().st_mtime < before:
-            old.append(path)
+def prune(instance: Path, keep: int, made: Path | None = None) -> list[Path]:
+    """Delete all but the newest so many, and what killed processes left; which. One that was just
+    `made` stays, whatever a clock that was ahead has named others."""
+    found = newest_first(instance)
+    old = [path for path in found[keep:] if path != made]
+    if made is None and old and not any(map(_is_whole, found[:keep])):  # spoilt by the disk
+        spared = next((path for path in old if _is_whole(path)), None)
+        old = [path for path in old if path != spared]
+    old += _abandoned(instance)
     for path in old:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return old
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        Reader(path).check()
+    except (BadArchive, OSError):
+        return False
+    return True
+
+
+def _abandoned(instance: Path) -> list[Path]:
+    """What is so old that whoever made it was killed: backups, and copies for trial."""
+    before = (clock.now_ms() - _ABANDONED_MS) / 1000
+    left = (*(instance / FOLDER).glob(f"*{_UNFINISHED}"), *instance.glob(f"{TRIAL}*"))
+    return [path for path in left if path.stat().st_mtime < before]
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from ..lane import Lane
 from ..sql import Sql
 from .packing import BOOLEAN, BYTES, PLAIN, packed
 
-# Which worker processes there are is true of one server at one moment.
-LEFT_OUT = frozenset({"worker"})
+# Which workers there are is true of one server at one moment, and a ticket is good for seconds.
+LEFT_OUT = frozenset({"worker", "ticket"})
 _PAGE_BYTES = 2**20
 _FIRST_PAGE, _LARGEST_PAGE = 20, 500  # rows
 _SEQUENCES = Sql(

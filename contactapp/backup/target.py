@@ -10,19 +10,21 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 
 from .. import clock, startup
 from .. import engine as engines
 from ..config import Settings
 from . import shelf
+from .tables import tables
 
 _SCHEMA = "contactapp_restored"
-_LOCK = 0x72657374  # any number, the same for all who restore
 _PATIENCE = 3.0  # seconds: PostgreSQL notices late that a client has gone
 _OTHERS = text(
+    # Of others' connections an ordinary user is not told the type; PostgreSQL's own have no user.
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-    "AND pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') = 'client backend'"
+    "AND pid NOT IN (pg_backend_pid(), :ours) AND usesysid IS NOT NULL "
+    "AND coalesce(backend_type, 'client backend') = 'client backend'"
 )
 _FUNCTIONS = text(
     "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = CAST(:schema AS regnamespace) "
@@ -36,12 +38,15 @@ class InUse(Exception):
 
 
 class Found(NamedTuple):
-    """What is there: the revision, None without tables, and how many accounts. `damaged`: it cannot
-    be read."""
+    """What is there: the revision, None without tables, how many accounts, and those that were
+    erased and whose rows a job has not removed yet. `damaged`: it cannot be read; `strange`: it is
+    another program's."""
 
     revision: str | None = None
     accounts: int = 0
+    erased: frozenset[str] = frozenset()
     damaged: bool = False
+    strange: bool = False
 
 
 class Target(Protocol):
@@ -87,7 +92,8 @@ class SqliteTarget:
             return Found()
         try:
             with closing(engines.sqlite3.connect(self._path, isolation_level=None)) as connection:
-                return _found(lambda sql: connection.execute(sql).fetchall(), _SQLITE_TABLE)
+                names = {name for (name,) in connection.execute(_SQLITE_TABLES)}
+                return _found(lambda sql: connection.execute(sql).fetchall(), names, names)
         except engines.sqlite3.Error as error:
             if engines.is_busy(error):
                 raise InUse(_IN_USE) from None
@@ -117,12 +123,14 @@ class SqliteTarget:
 
     def take_place(self) -> None:
         """See Target."""
+        if Path(f"{self._new}-wal").exists():
+            raise InUse("somebody has the new database open, and its log would be left behind")
         if self._damaged:  # perhaps somebody can still read something of it
             end = f".damaged-{clock.now_ms() // 1000}"
-            for name in ("", "-wal", "-shm"):
+            os.link(self._path, f"{self._path}{end}")
+            for name in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):
-                    old = Path(f"{self._path}{name}")
-                    old.rename(f"{old}{end}")
+                    Path(f"{self._path}{name}").rename(f"{self._path}{name}{end}")
         with self._new.open("rb+") as file:
             os.fsync(file.fileno())
         self._new.replace(self._path)
@@ -140,29 +148,30 @@ class PostgresTarget:
     def __init__(self, settings: Settings) -> None:
         url = make_url(settings.database_url)
         options = engines.engine_options(url, settings.busy_timeout_seconds)
-        self._engine: Engine = create_engine(url, **options)
+        # Without a pool, which would leave connections that look like somebody else's.
+        self._engine: Engine = create_engine(url, poolclass=NullPool, **options)
+        # The process that serves the connection which is held all along, by which two that restore
+        # at once see each other.
+        self._watch = 0
         path = f"{url.query.get('options', '')} -csearch_path={_SCHEMA}".strip()
         new = url.update_query_dict({"options": path})
         self.url = new.render_as_string(hide_password=False)
 
     def found(self) -> Found:
         """See Target."""
-        with self._connected() as connection:
+        with self._engine.connect() as connection:
+            here = connection.scalar(text("SELECT current_schema()"))
+            names = {name for (name,) in connection.execute(_TABLES, {"schema": here})}
+            ours = {table.name for table in tables()} | {_VERSIONS}
             ask = lambda sql: connection.execute(text(sql)).all()  # noqa: E731
-            return _found(ask, _POSTGRESQL_TABLE)
+            return _found(ask, names, names & ours)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """See Target."""
-        with self._connected() as connection:
-            until = time.monotonic() + _PATIENCE
-            while connection.scalar(_OTHERS):
-                connection.rollback()
-                if time.monotonic() > until:
-                    raise InUse(_IN_USE)
-                time.sleep(0.05)
-            if not connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK}):
-                raise InUse("another restore is running: wait for it")
+        with self._engine.connect() as connection:
+            self._wait_for_others(connection)
+            self._watch = connection.scalar(text("SELECT pg_backend_pid()"))
             connection.commit()
             yield
 
@@ -172,9 +181,19 @@ class PostgresTarget:
         with self._engine.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
 
+    def _wait_for_others(self, connection: Connection) -> None:
+        until = time.monotonic() + _PATIENCE
+        while connection.scalar(_OTHERS, {"ours": self._watch}):
+            connection.rollback()
+            if time.monotonic() > until:
+                raise InUse(_IN_USE)
+            time.sleep(0.05)
+
     def take_place(self) -> None:
         """See Target."""
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
+            # No lock of this machine keeps a server on another one from starting meanwhile.
+            self._wait_for_others(connection)
             here = connection.scalar(text("SELECT current_schema()"))
             new = {name for (name,) in connection.execute(_TABLES, {"schema": _SCHEMA})}
             old = {name for (name,) in connection.execute(_TABLES, {"schema": here})}
@@ -184,6 +203,7 @@ class PostgresTarget:
             for name in sorted(new):
                 connection.execute(text(f'ALTER TABLE {_SCHEMA}."{name}" SET SCHEMA "{here}"'))
             connection.execute(text(f"DROP SCHEMA {_SCHEMA}"))
+            connection.commit()
 
     def _move_functions(self, connection: Connection, here: str) -> None:
         for (name,) in connection.execute(_FUNCTIONS, {"schema": here}).all():
@@ -196,29 +216,25 @@ class PostgresTarget:
         with self._engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE"))
 
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        finally:
-            self._engine.dispose()  # with its connections goes the lock
 
-
-def _found(ask: Any, has_table: str) -> Found:
-    if not ask(has_table)[0][0]:
-        return Found()
-    revisions = ask("SELECT version_num FROM alembic_version")
-    if not revisions:
-        return Found()
+def _found(ask: Any, names: set[str], at_stake: set[str]) -> Found:
+    """What is there, by the tables there are and those that a restore would replace."""
+    revisions = ask("SELECT version_num FROM alembic_version") if _VERSIONS in names else []
+    if not revisions or not names >= _OURS:
+        return Found(strange=bool(revisions or at_stake - {_VERSIONS}))
     revision = revisions[0][0]
     if revision not in startup.revisions()[1]:
         return Found(revision)
-    return Found(revision, ask("SELECT count(*) FROM users")[0][0])
+    shut = ask("SELECT uid FROM users WHERE password_hash = ''")
+    accounts = ask("SELECT count(*) FROM users")[0][0]
+    return Found(revision, accounts, frozenset(uid for (uid,) in shut))
 
 
-_SQLITE_TABLE = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
-_POSTGRESQL_TABLE = "SELECT to_regclass('alembic_version') IS NOT NULL"
+_VERSIONS = "alembic_version"
+_OURS = {"key", "stream", "users", "book", "contact", "change"}  # of every revision
+_SQLITE_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+)
 _IN_USE = (
     "the database is in use: end every contactapp server and worker, and whatever else has it "
     "open, then try again"

@@ -62,7 +62,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     # A core and, in every process, a thread are left to everybody else: with all cores taken, a
     # list waits for a processor that its own process has lost in the middle of a search.
     host = HostPlaces(settings.instance_path / "large_books.lock", max(1, usable_cores() - 1))
-    waiting = max(1, settings.threads - 2)
+    waiting = max(1, settings.working_threads - 2)
     app.extensions["contactapp.large_books"] = Bounded(1, 5.0, waiting, host)
     quarter = settings.view_cache_mb * 2**18
     with app.app_context():

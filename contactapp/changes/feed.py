@@ -11,24 +11,18 @@ cursor holds a position in each; times only decide which of the two has the next
 
 from __future__ import annotations
 
-import heapq
 import time
-from collections import Counter
 from collections.abc import Callable
-from itertools import islice
-from typing import Any, NamedTuple
-
-from flask import Flask, current_app
+from typing import Any
 
 from .. import serving
-from ..actor import Actor, Book
-from ..bounded import Bounded, Busy
-from ..config import Settings
-from ..database import Sql, lane
-from ..errors import Gone, NotFound
-from ..keyring import keyring
-from ..paging import CursorSeal
-from .part import AT, Part, Position, items, read
+from ..actor import Actor
+from ..bounded import Busy
+from ..database import lane
+from . import cursor
+from .cursor import Told
+from .page import Page, read_page
+from .waiting import RETRY_AFTER, waiting_places
 
 TYPES = (
     *("contact", "contact.created", "contact.updated", "contact.deleted", "contact.restored"),
@@ -38,41 +32,7 @@ TYPES = (
     "custom_field.restored",
     *("data", "data.created", "data.updated", "data.deleted"),
 )
-RETRY_AFTER = 5  # seconds, for whoever finds no place to wait
 _PAUSE = 0.25  # seconds between two looks
-_LISTING = "changes"
-
-_DATA = Sql(
-    "SELECT 0, u.id, u.key_id, u.stream_id, s.seq, s.head, 'owner' FROM users u "
-    "JOIN stream s ON s.id = u.stream_id WHERE u.id = ?"
-)
-
-
-class Told(NamedTuple):
-    """What a reader was told of: a book's stream, and that of their data; None for nothing yet."""
-
-    book: Position | None = None
-    data: Position | None = None
-
-
-class Page(NamedTuple):
-    """Some changes, what has been told with them, and whether there are more."""
-
-    items: list[dict[str, Any]]
-    told: Told
-    has_more: bool
-
-
-def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its places for those who wait for changes: threads stay free, in every
-    process, for all who do not. Where there is one thread, nobody can wait."""
-    places = max(settings.threads - 2, min(settings.threads - 1, 1))
-    app.extensions["contactapp.waiting"] = Bounded(places, 0.0, 0)
-
-
-def waiting_places() -> Bounded:
-    """The places of this process for those who wait for changes."""
-    return current_app.extensions["contactapp.waiting"]
 
 
 def changes_since(
@@ -83,38 +43,16 @@ def changes_since(
 
     Raises BadRequest for what is no cursor of this feed, Gone for one that cannot be continued.
     """
-    seal = CursorSeal(actor.user_id, actor.book.id)
-    told = _told(seal.open(query["since"], _LISTING)) if "since" in query else Told()
-    page, full = _page(actor, told, query), False
+    told = cursor.opened(actor, query["since"]) if "since" in query else Told()
+    page, full = read_page(actor, told, query["types"], query["limit"]), False
     if query["wait"] and not (page.items or page.has_more):
         try:
-            with waiting_places().place():
+            with waiting_places().place_of(actor.user_id):
                 page = _waited(page, query, again)
         except Busy:
             full = True
-    cursor = seal.seal(_values(page.told), _LISTING)
-    return {"items": page.items, "next_cursor": cursor, "has_more": page.has_more}, full
-
-
-def _told(values: list[Any]) -> Told:
-    """What is in a cursor. One from before there were data has no position in them. Raises Gone for
-    one from before a restore: its reader may have seen what came after the backup."""
-    if "".join(values[4:]) != keyring().epoch():
-        raise Gone()
-    return Told(*(_position(*pair) for pair in (values[:2], values[2:4]) if pair))
-
-
-def _position(seq: int | None, head: str | None) -> Position | None:
-    return None if seq is None or head is None else Position(seq, bytes.fromhex(head))
-
-
-def _values(told: Told) -> list[Any]:
-    epoch = keyring().epoch()
-    return [v for position in told for v in _pair(position)] + [epoch] * bool(epoch)
-
-
-def _pair(position: Position | None) -> tuple[int | None, str | None]:
-    return (None, None) if position is None else (position.seq, position.head.hex())
+    next_cursor = cursor.sealed(actor, page.told)
+    return {"items": page.items, "next_cursor": next_cursor, "has_more": page.has_more}, full
 
 
 def _waited(page: Page, query: dict[str, Any], again: Callable[[], Actor]) -> Page:
@@ -126,51 +64,10 @@ def _waited(page: Page, query: dict[str, Any], again: Callable[[], Actor]) -> Pa
         left = until - time.monotonic()
         if left <= 0:
             break
+        lane().give_back()  # as in `stream`
         time.sleep(min(_PAUSE, left))
-        page = _page(again(), page.told, query)
+        page = read_page(again(), page.told, query["types"], query["limit"])
     return page
 
 
-def _page(actor: Actor, told: Told, query: dict[str, Any]) -> Page:
-    """The next changes of these types; no types are all."""
-    parts = {}
-    for name, book in _streams(actor):
-        since: Position | None = getattr(told, name)
-        if since is None and book.seq == 0:  # nothing was ever stored: nothing to read
-            told = told._replace(**{name: Position(book.seq, book.head)})
-        elif since != (book.seq, book.head):
-            parts[name] = read(book, since, query["types"], query["limit"])
-    turns = _turns(parts, query["limit"])
-    count = Counter(turns)
-    parts = {name: part.cut(count[name]) for name, part in parts.items()}
-    each = {name: iter(items(part)) for name, part in parts.items()}
-    return Page(
-        [next(each[name]) for name in turns],
-        told._replace(**{name: part.end for name, part in parts.items()}),
-        any(part.has_more for part in parts.values()),
-    )
-
-
-def _streams(actor: Actor) -> list[tuple[str, Book]]:
-    """The book and, with one's own, one's data, each by its name in Told; data only for
-    who came in with what may read them."""
-    found = [("book", actor.book)]
-    if actor.book.owner_id == actor.user_id and actor.may("data:read"):
-        found.append(("data", actor.data or _own_data(actor)))
-    return found
-
-
-def _own_data(actor: Actor) -> Book:
-    """The data of who named their own book by its number, beside which the guard reads none."""
-    row = lane().one(_DATA, (actor.user_id,))
-    if row is None:  # the account was erased since the actor was let in
-        raise NotFound()
-    return Book(*row)
-
-
-def _turns(parts: dict[str, Part], limit: int) -> list[str]:
-    """Which stream has each turn of a page. The inputs need not be sorted: the merge yields the
-    least of what each has next, and so leaves each in its own order whatever clocks said."""
-    times = ([(row[AT], name) for row in part.rows] for name, part in parts.items())
-    merged = heapq.merge(*times, key=lambda turn: turn[0])
-    return [name for _, name in islice(merged, limit)]
+__all__ = ["RETRY_AFTER", "TYPES", "changes_since", "waiting_places"]

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -14,10 +15,12 @@ import orjson
 from .. import clock, metrics
 from ..actor import Actor, Book
 from ..crypto import Cipher
-from ..database import Sql, insert_all, lane
+from ..database import Sql, after_commit, insert_all, lane
 from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
+from ..webhooks.outbox import Outbox
 from .models import GENESIS
+from .poller import poller
 
 Entity = Literal["contact", "note", "custom_field", "data"]
 Op = Literal["create", "update", "delete", "restore", "purge", "process"]
@@ -31,10 +34,8 @@ SHOWN: dict[Op, str] = {
     "process": "processed",
 }
 
-_LOCK = Sql(
-    "SELECT seq, head, items, size FROM stream WHERE id = ?",
-    postgresql="SELECT seq, head, items, size FROM stream WHERE id = ? FOR UPDATE",
-)
+_STATE = "SELECT seq, head, items, size, followed FROM stream WHERE id = ?"
+_LOCK = Sql(_STATE, postgresql=f"{_STATE} FOR UPDATE")
 _ADVANCE = Sql("UPDATE stream SET seq = ?, head = ?, items = ?, size = ? WHERE id = ?")
 
 # Of one object, above the floor: what is not, goes or is empty, and no chain vouches for it. What a
@@ -72,7 +73,8 @@ class ChangeLog:
         metrics.count_wait("stream", perf_counter() - began)
         if state is None:  # the book was erased since the actor was let in
             raise NotFound()
-        self.seq, self._head, self.items, self.size = state
+        self.seq, self._head, self.items, self.size, followed = state
+        self._outbox = Outbox(book, self.now) if followed else None
         self.operation_id: int | None = None
         self.touched = 0
         self._waiting: list[dict[str, Any]] | None = None
@@ -120,6 +122,8 @@ class ChangeLog:
         }
         self._head = next_head(self._chain, self._head, row)
         self.touched += self.operation_id is not None
+        if self._outbox is not None:
+            self._outbox.add(self.seq, entity, SHOWN[op])
         self._write({**row, "sealed": sealed, "head": self._head})
 
     def _write(self, row: dict[str, Any]) -> None:
@@ -147,6 +151,9 @@ class ChangeLog:
     def _advance(self) -> None:
         state = (self.seq, self._head, self.items, self.size)
         lane().run(_ADVANCE, (*state, self._book.stream_id))
+        if self._outbox is not None:
+            self._outbox.write()
+        after_commit(partial(poller().tell, self._book.stream_id))
 
     def state_at(self, entity: Entity, entity_id: int, version: int) -> dict[str, Any]:
         """The fields that an object of this book had at a version. Raises InvalidFields where it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
@@ -15,7 +15,8 @@ class Stream(Model):
 
     (`seq`, `head`) names its state. Changes up to `floor` may have been purged; the append-only
     trigger lets only those be deleted. `items` and `size` (bytes) are what a user's data store
-    holds: a put reads and writes this row anyway.
+    holds: a put reads and writes this row anyway. `followed`: some webhook may want its changes,
+    which each write sees with the lock that it takes.
     """
 
     __tablename__ = "stream"
@@ -28,6 +29,7 @@ class Stream(Model):
     floor: Mapped[int] = mapped_column(BigInteger, default=0)
     items: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     size: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    followed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Change(Model):

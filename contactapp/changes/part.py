@@ -55,6 +55,10 @@ _LONG = _PART.format(
     f"FROM (SELECT seq, coalesce(length(sealed), 0) AS size {_FOUND}) p) k ON k.above < ? "
     "LEFT JOIN change d ON d.stream_id = s.id AND d.seq = k.seq",
 )
+_ONE = Sql(
+    f"SELECT {', '.join(_COLUMNS)} FROM change "  # noqa: S608
+    "WHERE stream_id = ? AND seq = ? AND seq > (SELECT floor FROM stream WHERE id = ?)"
+)
 
 
 class Position(NamedTuple):
@@ -139,10 +143,19 @@ def _statement(part: str, types: frozenset[str]) -> Sql:
 
 def items(part: Part) -> list[dict[str, Any]]:
     """The changes of a part (schema Change)."""
-    book = part.book
-    open_ = keyring().cipher(book.key_id).opener("change", "sealed", book.stream_id)
+    return _items(part.book.stream_id, part.book.key_id, part.rows)
+
+
+def item_at(stream_id: int, key_id: int, seq: int) -> dict[str, Any] | None:
+    """One change of a stream; None where it is no longer kept. Raises Erased."""
+    row = lane().one(_ONE, (stream_id, seq, stream_id))
+    return row and _items(stream_id, key_id, [row])[0]
+
+
+def _items(stream_id: int, key_id: int, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    open_ = keyring().cipher(key_id).opener("change", "sealed", stream_id)
     found = []
-    for row in part.rows:
+    for row in rows:
         seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
         text = open_(sealed, seq) if sealed else None
         found.append(

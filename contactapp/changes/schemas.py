@@ -9,20 +9,24 @@ from .feed import TYPES
 from .service import ENTITIES, SHOWN
 
 MAX_WAIT = 30  # seconds; under what proxies and clients give an answer
+MAX_TICKET = 100  # characters
 
 
-class ChangesQuery(BookQuery):
-    """Where to go on in the feed, and what to leave out of it."""
-
-    since = fields.String(
-        validate=validate.Length(max=MAX_CURSOR),
-        metadata={"description": "The `next_cursor` of the answer before; absent at first."},
-    )
+class _TypesQuery(BookQuery):
     types = Names(
         TYPES,
         signed=False,
         load_default=(),
         metadata={"description": f"Comma list of what to tell of: {', '.join(TYPES)}."},
+    )
+
+
+class ChangesQuery(_TypesQuery):
+    """Where to go on in the feed, and what to leave out of it."""
+
+    since = fields.String(
+        validate=validate.Length(max=MAX_CURSOR),
+        metadata={"description": "The `next_cursor` of the answer before; absent at first."},
     )
     limit = PlainInteger(load_default=50, minimum=1, maximum=500)
     wait = PlainInteger(
@@ -34,6 +38,32 @@ class ChangesQuery(BookQuery):
             "are answered at once, with `Retry-After`."
         },
     )
+
+
+class StreamQuery(_TypesQuery):
+    """Where a stream begins, what it leaves out, and who opens it."""
+
+    since = fields.String(
+        validate=validate.Length(max=MAX_CURSOR),
+        metadata={
+            "description": "The id of an event, or a `next_cursor` of `/changes`, to begin after; "
+            "from now on where it is absent. The header `Last-Event-ID` goes before."
+        },
+    )
+    ticket = fields.String(
+        validate=validate.Length(max=MAX_TICKET),
+        metadata={
+            "description": "In the place of a bearer token, for clients that cannot send one. The "
+            "other parameters are free, but `book` must be as it was when the ticket was made."
+        },
+    )
+
+
+class Ticket(Schema):
+    """What opens one stream, once."""
+
+    ticket = fields.String(required=True)
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
 
 
 class Change(Schema):

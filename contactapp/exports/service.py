@@ -49,7 +49,7 @@ class _Room(NamedTuple):
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places for exports: most threads are left to everybody else."""
-    quarter = max(1, settings.threads // 4)
+    quarter = max(1, settings.working_threads // 4)
     app.extensions["contactapp.exports"] = _Room(Bounded(quarter, 5.0, 1), threading.Lock())
 
 

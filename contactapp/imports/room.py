@@ -13,7 +13,7 @@ from ..config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places: a file is in memory until it is stored, and whoever sends
     one slowly keeps a thread, so most of them are left to everybody else."""
-    places = Bounded(max(1, settings.threads // 4), 5.0, 1)
+    places = Bounded(max(1, settings.working_threads // 4), 5.0, 1)
     app.extensions["contactapp.uploads"] = places
 
 

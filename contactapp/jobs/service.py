@@ -79,7 +79,10 @@ _BACKLOG = Sql(
     "(SELECT count(*) FROM job WHERE status = 'dead'), "
     "(SELECT max(seen_at) FROM worker WHERE seen_at <= ?)"
 )
-_FAILING = Sql("SELECT error FROM job WHERE kind = ? AND period IS NOT NULL")
+# Who is killed says nothing; but the job was claimed again.
+_FAILING = Sql(
+    "SELECT error IS NOT NULL OR attempts > 1 FROM job WHERE kind = ? AND period IS NOT NULL"
+)
 _LAST_SEEN = Sql("SELECT max(seen_at) FROM worker WHERE seen_at <= ?")
 
 
@@ -129,8 +132,11 @@ class LeaseLost(Exception):
     """Somebody else has the job by now, or it is gone."""
 
 
-def enqueue(kind: str, ref: int | None = None, user_id: int | None = None) -> int:
-    """Add a job to the running transaction; it is done after the commit, never if that fails."""
+def enqueue(
+    kind: str, ref: int | None = None, user_id: int | None = None, at: int | None = None
+) -> int:
+    """Add a job to the running transaction; it is done after the commit, never if that fails.
+    `at`: not before that, which is ten minutes ahead at most (see `seen`)."""
     now = clock.now_ms()
     row = {
         "kind": kind,
@@ -138,13 +144,13 @@ def enqueue(kind: str, ref: int | None = None, user_id: int | None = None) -> in
         "user_id": user_id,
         "status": "pending",
         "attempts": 0,
-        "next_at": now,
+        "next_at": now if at is None else at,
         "created_at": now,
         "updated_at": now,
     }
     job_id = lane().insert("job", row)
     wake_up = current_app.extensions.get("contactapp.wake_up")
-    if wake_up is not None:  # there is a broker (see wake_ups)
+    if wake_up is not None and at is None:  # there is a broker (see wake_ups)
         after_commit(partial(wake_up, job_id))
     return job_id
 
@@ -280,9 +286,9 @@ def backlog() -> Backlog:
 
 
 def is_failing(kind: str) -> bool:
-    """Whether a periodic job failed when it was tried last."""
+    """Whether a periodic job failed when it was tried last, or killed whoever tried it."""
     row = lane().one(_FAILING, (kind,))
-    return row is not None and row[0] is not None
+    return row is not None and bool(row[0])
 
 
 def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:

@@ -37,7 +37,7 @@ _FILE = re.compile(r"([A-Za-z0-9_-]{43})-(64|256|512)\.webp")
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its places for redrawing: one at a time, each up to 100 MB for a moment,
     and one thread is left to everybody else."""
-    app.extensions["contactapp.pictures"] = Bounded(1, 10.0, max(1, settings.threads - 2))
+    app.extensions["contactapp.pictures"] = Bounded(1, 10.0, max(1, settings.working_threads - 2))
 
 
 def places() -> Bounded:

@@ -19,7 +19,7 @@ from contactapp.pictures.service import PHOTOS
 from contactapp.worker import HANDLERS
 from tests.contacts.test_create import FULL
 from tests.imports.conftest import send
-from tests.support.cast import PASSWORD, Cast, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Cast, Person, refused
 from tests.support.pictures import PNG, Frame, files, picture
 
 MARK = "Zanzibar"
@@ -43,6 +43,9 @@ def fill(person, mark):
     person.put("/data/kept", json={"value": f"{mark}-data"})
     person.put("/data/kept", json={"value": [f"{mark}-value"]})
     person.post("/feeds", json={"kind": "birthdays", "label": f"{mark}-feed"})
+    wanted = {"url": f"{NOWHERE}{mark}-path", "description": f"{mark}-hook"}
+    made = person.post("/webhooks", json=wanted).json
+    person.post(f"/webhooks/{made['id']}/test")
     person.post("/auth/api-tokens", json={"name": f"{mark}-token", "scopes": ["contacts:read"]})
     login = {"username": person.name, "password": PASSWORD}
     agent = {"User-Agent": f"{mark}-agent"}
@@ -72,7 +75,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     assert answer.headers["Content-Type"] == "application/zip"
     found = members(answer)
     whole = b"".join(found.values())
-    parts = "name gender first co nick note text trash agent feed token data value key label row"
+    parts = "name gender first co nick note text trash agent feed path hook token data value key "
+    parts += "label row"
     for part in parts.split():
         assert re.search(rf"{MARK}[ -]{part}".encode(), whole), part
     assert b"Timbuktu" not in whole
@@ -107,6 +111,10 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob):
     address = feed.pop("url")
     assert json.loads(found["feeds.json"]) == [feed]
     assert address.rpartition("/")[2].partition("-")[2][:20].encode() not in whole
+    [webhook] = json.loads(found["webhooks.json"])
+    assert webhook == alice.get(f"/webhooks/{webhook['id']}").json
+    [delivery] = json.loads(found["deliveries.json"])
+    assert (delivery["webhook_id"], delivery["type"]) == (webhook["id"], "webhook.test")
     assert json.loads(found["audit.json"])[-1]["kind"] == "registered"
 
 
@@ -222,15 +230,16 @@ def test_nothing_is_left(leaving, method, path):
     # And then no row, and no photo.
     assert files(app, PHOTOS) == set()
     assert count(app, "SELECT count(*) FROM photo") == 0
-    tables = ("session", "api_token", "link", "known_place", "book_member", "data_entry")
+    tables = ("session", "api_token", "link", "known_place", "book_member", "data_entry", "webhook")
     for table in tables:
         assert count(app, f"SELECT count(*) FROM {table} WHERE user_id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM users WHERE id = ?", alice.id) == 0
     assert count(app, "SELECT count(*) FROM book WHERE owner_id = ?", alice.id) == 0
+    assert count(app, "SELECT count(*) FROM webhook_delivery") == 0
     assert count(app, "SELECT count(*) FROM import WHERE user_id = ?", alice.id) == 0
     parts = "SELECT count(*) FROM import_part p LEFT JOIN import i ON i.id = p.import_id "
     assert count(app, f"{parts} WHERE i.id IS NULL") == 0
-    for table in ("contact", "note", "feed"):
+    for table in ("contact", "note", "feed", "webhook"):
         assert count(app, f"SELECT count(*) FROM {table} WHERE book_id = ?", alice.book_id) == 0
     sealed = "SELECT count(*) FROM audit_event WHERE user_id = ? AND sealed IS NOT NULL"
     assert count(app, sealed, alice.id) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from contactapp import clock
 from contactapp.auth.api_tokens import MAX_TOKENS
-from contactapp.auth.scopes import SCOPES
+from contactapp.auth.scopes import SCOPES, needed
 from contactapp.database import Sql, lane
 from tests.support.cast import PASSWORD, Person, refused
 from tests.support.engines import on_one_engine
@@ -164,6 +164,8 @@ def test_it_ends_with_a_reset_and_with_the_account(engine, new_app):
         ("GET", "/notes", "contacts:read"),
         ("POST", "/notes/bulk", "contacts:write"),
         ("GET", "/changes", "contacts:read"),
+        ("GET", "/changes/stream", "contacts:read"),
+        ("POST", "/changes/tickets", "contacts:read"),
         ("GET", "/books", "contacts:read"),
         ("GET", "/data", "data:read"),
         ("GET", "/data/a", "data:read"),
@@ -172,6 +174,8 @@ def test_it_ends_with_a_reset_and_with_the_account(engine, new_app):
         ("POST", "/data/a/increment", "data:write"),
         ("GET", "/feeds", "feeds:read"),
         ("POST", "/feeds", "contacts:write"),
+        ("GET", "/webhooks", "contacts:read"),
+        ("POST", "/webhooks", "contacts:write"),
         ("GET", "/users", "admin"),
     ],
 )
@@ -186,6 +190,42 @@ def test_a_missing_scope_is_named(cast, method, path, scope):
     allowed = Program(person.app, made(person, scope))
     answer = allowed.ask(method, path, json={} if method == "POST" else None)
     assert answer.status_code in {200, 201, 404, 422}
+
+
+# What a route reads and changes, by how its path begins; all others are for sessions only.
+AREAS = {
+    **dict.fromkeys(("contacts", "notes", "custom-fields", "labels"), "contacts"),
+    **dict.fromkeys(("operations", "changes", "books", "exports"), "contacts"),
+    **dict.fromkeys(("data", "data-history"), "data"),
+}
+SCOPE_OF = {
+    ("POST", "changes"): "contacts:read",  # a ticket for what may be read anyway
+    ("GET", "imports"): "contacts:write",  # what was uploaded is not in the book
+    ("POST", "imports"): "contacts:write",
+    ("GET", "feeds"): "feeds:read",
+    ("POST", "feeds"): "contacts:write",
+    ("DELETE", "feeds"): "contacts:write",
+}
+
+
+# AZ-1
+@on_one_engine
+def test_every_route_needs_the_scope_of_what_it_touches(app):
+    areas, found = app.extensions["contactapp.areas"], {}
+    for rule in app.url_map.iter_rules():
+        _, _, path = rule.rule.partition("/api/v1/")
+        if not path or rule.endpoint in app.extensions["contactapp.public"]:
+            continue
+        first = path.partition("/")[0]
+        for method in rule.methods - {"OPTIONS", "HEAD"}:
+            wanted = SCOPE_OF.get((method, first))
+            if first in AREAS and not wanted:
+                wanted = f"{AREAS[first]}:{'read' if method == 'GET' else 'write'}"
+            if first == "users" and rule.endpoint.startswith("accounts."):
+                wanted = "admin"
+            found[method, path] = needed(areas.get(rule.endpoint), method), wanted
+    assert len(found) > 80
+    assert {key: pair for key, pair in found.items() if pair[0] != pair[1]} == {}
 
 
 # AZ-1

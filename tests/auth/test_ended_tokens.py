@@ -5,7 +5,7 @@ import pytest
 from contactapp import clock
 from contactapp.database import Sql, lane
 from tests.auth.test_api_tokens import Program, made
-from tests.support.cast import Person, refused
+from tests.support.cast import NOWHERE, Person, refused
 from tests.support.stored import issue_link
 
 
@@ -16,6 +16,7 @@ from tests.support.stored import issue_link
         ("session", "/auth/api-tokens", {"name": "Mine", "scopes": ["contacts:read"]}),
         ("session", "/feeds", {"kind": "birthdays"}),
         ("API token", "/feeds", {"kind": "birthdays"}),
+        ("session", "/webhooks", {"url": NOWHERE}),
     ],
 )
 def test_what_a_reset_ended_opens_no_other_door(engine, new_app, monkeypatch, by, path, fields):
@@ -35,7 +36,7 @@ def test_what_a_reset_ended_opens_no_other_door(engine, new_app, monkeypatch, by
     monkeypatch.setitem(app.before_request_funcs, None, [*before, then])
     refused(ann.post(path, json=fields), 401, "invalid_token")
     with app.app_context():
-        for table in ("api_token", "feed"):
+        for table in ("api_token", "feed", "webhook"):
             assert lane().one(Sql(f"SELECT count(*) FROM {table}"))[0] == 0
 
 

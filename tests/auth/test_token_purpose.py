@@ -2,6 +2,7 @@
 
 import base64
 import os
+from contextlib import closing
 
 import pytest
 
@@ -35,6 +36,22 @@ def test_an_access_token_refreshes_nothing(client, alice):
     bearer = {"Authorization": f"Bearer {alice.access}"}
     refused(client.post(REFRESH, headers=bearer), 401, "invalid_token")
     assert client.post(REFRESH, json={"refresh_token": alice.refresh}).status_code == 200
+
+
+# TK-2
+def test_a_ticket_opens_streams_and_nothing_else(client, alice):
+    ticket = alice.post("/changes/tickets").json["ticket"]
+    for url in (ME, "/api/v1/contacts", "/api/v1/changes", "/api/v1/changes/stream"):
+        refused(with_token(client, ticket, url), 401, "invalid_token")
+        if not url.endswith("/stream"):
+            refused(client.get(f"{url}?ticket={ticket}"), 401, "not_authenticated")
+    refused(client.post(REFRESH, json={"refresh_token": ticket}), 401, "invalid_token")
+    made = alice.post("/auth/api-tokens", json={"name": "A", "scopes": ["contacts:read"]}).json
+    for other in (alice.access, alice.refresh, made["token"], "", "ct_", f"ct_{'A' * 43}"):
+        answer = client.get("/api/v1/changes/stream", query_string={"ticket": other})
+        refused(answer, 401, "invalid_token")
+    with closing(client.get(f"/api/v1/changes/stream?ticket={ticket}")) as answer:
+        assert answer.status_code == 200
 
 
 # TK-2

@@ -1,18 +1,27 @@
 """A restore that would not end well is refused before anything is touched."""
 
+import hashlib
 import shutil
 import sqlite3
+import struct
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 import psycopg
 import pytest
+from flask import has_app_context
 from sqlalchemy import make_url
 
-from contactapp.backup.archive import BadArchive
+from contactapp import engine as database
+from contactapp import instance_lock, ready_app, startup
+from contactapp.backup import target
+from contactapp.backup.archive import FORMAT, MAGIC, BadArchive, Reader
 from contactapp.backup.restoring import Refused
 from tests.support.backups import SECRETS, Place, rewritten
 from tests.support.command import contactapp, key
+from tests.support.engines import on_one_engine
 
 SLIP = ("../../etc/cron.d/x", "avatars/../../x.webp", "/etc/passwd", "avatars/x.webp", "notes/a")
 
@@ -45,6 +54,18 @@ def url_of(place):
     return make_url(place.url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def run_sql(place, *statements):
+    """As somebody else who uses the database."""
+    if place.url.startswith("sqlite"):
+        opened = closing(sqlite3.connect(place.url.removeprefix("sqlite:///")))
+    else:
+        opened = psycopg.connect(url_of(place))
+    with opened as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
 def refuses(place, path, words, error=BadArchive, **options):
     with pytest.raises(error, match=words):
         place.restore(path, **options)
@@ -57,7 +78,11 @@ def cut(path, folder, size):
     return copy
 
 
+# ---- the backup
+
+
 # BR-2
+@on_one_engine
 @pytest.mark.parametrize("part", [0.0, 0.00001, 0.01, 0.5, 0.999, 1.0])
 @pytest.mark.usefixtures("untouched")
 def test_one_that_was_cut_off(home, place, tmp_path, part):
@@ -66,6 +91,7 @@ def test_one_that_was_cut_off(home, place, tmp_path, part):
 
 
 # BR-2
+@on_one_engine
 @pytest.mark.parametrize("part", [0.00001, 0.001, 0.4, 0.9999])
 @pytest.mark.usefixtures("untouched")
 def test_one_in_which_a_byte_was_changed(home, place, tmp_path, part):
@@ -79,6 +105,7 @@ def test_one_in_which_a_byte_was_changed(home, place, tmp_path, part):
 
 
 # BR-2
+@on_one_engine
 @pytest.mark.parametrize("name", SLIP)
 @pytest.mark.usefixtures("untouched")
 def test_one_whose_names_lead_elsewhere(home, place, tmp_path, name):
@@ -89,30 +116,74 @@ def test_one_whose_names_lead_elsewhere(home, place, tmp_path, name):
 
 
 # BR-2
-@pytest.mark.parametrize("where", ["table", "column"])
+@on_one_engine
+@pytest.mark.parametrize("where", ["table", "column", "manifest"])
 @pytest.mark.usefixtures("untouched")
 def test_one_whose_tables_are_sql(home, place, tmp_path, where):
     def evil(head, body):
         if head["kind"] == "rows" and where == "table":
             head["table"] = "users; DROP TABLE users"
-        elif head["kind"] == "rows":
+        elif head["kind"] == "rows" and where == "column":
             head["columns"][0][0] = "id) SELECT (1"
+        elif head["kind"] == where:
+            head["tables"]["contact"]["key"][0] = "id; DROP TABLE users"
         yield head, body
 
     refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=evil), "table or column")
 
 
 # BR-2
+@on_one_engine
+@pytest.mark.parametrize("what", ["contact", "file"])
 @pytest.mark.usefixtures("untouched")
-def test_one_from_which_rows_were_taken(home, place, tmp_path):
+def test_one_from_which_something_was_taken(home, place, tmp_path, what):
     def fewer(head, body):
-        if head["kind"] != "rows" or head["table"] != "contact":
+        if head.get("table", head["kind"]) != what:
             yield head, body
 
-    refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=fewer), "other rows")
+    refuses(place, rewritten(place.settings, home.archive, tmp_path, frame=fewer), "other rows or")
 
 
 # BR-2
+@on_one_engine
+@pytest.mark.usefixtures("untouched")
+def test_one_whose_picture_is_another(home, place, tmp_path):
+    def other(head, body):
+        yield head, body[::-1] if head["kind"] == "file" else body
+
+    changed = rewritten(place.settings, home.archive, tmp_path, frame=other)
+    refuses(place, changed, "is not what was put into it")
+
+
+# BR-2
+@on_one_engine
+@pytest.mark.usefixtures("untouched")
+def test_one_without_its_manifest(home, place, tmp_path):
+    def fewer(head, body):
+        if head["kind"] != "manifest":
+            yield head, body
+
+    path = rewritten(place.settings, home.archive, tmp_path, frame=fewer)
+    ended = path.read_bytes() + bytes(4) + bytes(16)
+    path.write_bytes(ended + hashlib.sha256(ended).digest())
+    refuses(place, path, "cut off or changed")
+
+
+# BR-2
+@on_one_engine
+def test_a_length_that_was_changed_takes_no_memory(home, place, tmp_path):
+    text = orjson.dumps(Reader(home.archive).header)
+    path = tmp_path / "x.backup"
+    start = MAGIC + struct.pack(">I", len(text)) + text + struct.pack(">I", 2**32 - 1)
+    path.write_bytes(start + hashlib.sha256(start).digest())
+    tracemalloc.start()
+    refuses(place, path, "cut off or changed")
+    assert tracemalloc.get_traced_memory()[1] < 2**28
+    tracemalloc.stop()
+
+
+# BR-2
+@on_one_engine
 @pytest.mark.usefixtures("untouched")
 def test_one_of_a_newer_schema_or_format(home, place, tmp_path):
     newer = rewritten(place.settings, home.archive, tmp_path, lambda h: {**h, "revision": "9001"})
@@ -120,6 +191,32 @@ def test_one_of_a_newer_schema_or_format(home, place, tmp_path):
     newer.unlink()
     newer = rewritten(place.settings, home.archive, tmp_path, lambda h: {**h, "format": 2})
     refuses(place, newer, "newer contactapp")
+
+
+WRONG = {
+    "format": [None, "1", 1.0],
+    "made_at": [None, "now", -1, 2**63],
+    "engine": [None, 1],
+    "revision": [None, 17],
+    "master_keys": [None, "k1", [1]],
+    "wrapped": [None, [], ["x"], [["uid"]], [["uid", "no digits"]], [["uid", "abc"]], [[1, "ab"]]],
+    "peppers": [None, "k1", [None]],
+}
+
+
+# BR-2
+@on_one_engine
+@pytest.mark.usefixtures("untouched")
+def test_one_whose_header_is_no_header(home, place, tmp_path):
+    header, path = Reader(home.archive).header, tmp_path / "x.backup"
+    assert {*WRONG} <= {*header}
+    others = [{**header, name: value} for name, values in WRONG.items() for value in values]
+    others += [{k: v for k, v in header.items() if k != name} for name in WRONG]
+    for other in [*others, {"format": FORMAT}, [], None]:
+        text = orjson.dumps(other)
+        start = MAGIC + struct.pack(">I", len(text)) + text
+        path.write_bytes(start + hashlib.sha256(start).digest())
+        refuses(place, path, "no backup of contactapp")
 
 
 # BR-2, BR-4
@@ -137,71 +234,156 @@ def test_one_whose_key_is_wrong_or_missing(home, place, masters, words):
 
 
 # BR-2
+@on_one_engine
 @pytest.mark.usefixtures("untouched")
 def test_one_that_is_no_backup(place, tmp_path):
     (tmp_path / "x").write_bytes(b"PK\x03\x04" * 1000)
     refuses(place, tmp_path / "x", "no backup of contactapp")
 
 
+# ---- what is there
+
+
 # BR-2
-def test_where_accounts_are_unless_told(home, place):
-    place.restore(home.archive)
+def test_where_accounts_are_unless_told(home, settled):
+    before = contents(settled)
+    refuses(settled, home.archive, "has accounts .4.", Refused)
+    assert contents(settled) == before
+    assert settled.restore(home.archive, force=True).came_back.accounts == 4
+
+
+# BR-2
+def test_where_the_database_is_newer(home, settled):
+    run_sql(settled, "UPDATE alembic_version SET version_num = '9001'")
+    refuses(settled, home.archive, "newer than this contactapp", Refused, force=True)
+
+
+# BR-2
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["CREATE TABLE users (login text)", "INSERT INTO users VALUES ('kept')"],
+        [
+            "CREATE TABLE alembic_version (version_num text)",
+            "INSERT INTO alembic_version VALUES ('0001')",
+        ],
+    ],
+)
+def test_where_another_program_has_its_tables(home, place, others):
+    run_sql(place, *others)
     before = contents(place)
-    refuses(place, home.archive, "has accounts .4.", Refused)
+    refuses(place, home.archive, "tables of another program", Refused, force=True)
     assert contents(place) == before
-    assert place.restore(home.archive, force=True).came_back.accounts == 4
 
 
 # BR-2
-def test_where_the_database_is_newer(home, place, reopened):
-    place.restore(home.archive)
-    statement = "UPDATE alembic_version SET version_num = '9001'"
-    if place.url.startswith("sqlite"):
-        with sqlite3.connect(place.url.removeprefix("sqlite:///")) as connection:
-            connection.execute(statement)
-    else:
-        with psycopg.connect(url_of(place)) as connection:
-            connection.execute(statement)
-    refuses(place, home.archive, "newer than this contactapp", Refused, force=True)
+@on_one_engine
+def test_a_file_that_cannot_be_read_is_kept_under_another_name(home, settled):
+    path = Path(settled.url.removeprefix("sqlite:///"))
+    with path.open("rb+") as file:
+        file.write(b"spoilt by the disk")
+    spoilt = path.read_bytes()
+    refuses(settled, home.archive, "cannot be read. --force keeps it", Refused)
+    assert path.read_bytes() == spoilt
+    assert settled.restore(home.archive, force=True).came_back.accounts == 4
+    [kept] = path.parent.glob("*.damaged-*")
+    assert kept.read_bytes() == spoilt
+    assert path.read_bytes() != spoilt
 
 
 # BR-2
-def test_where_a_server_runs(home, engine, new_server, tmp_path):
-    server = new_server(engine, **SECRETS)
+@on_one_engine
+def test_where_a_server_runs(home, new_server, tmp_path):
+    server = new_server("sqlite", **SECRETS)
     visitor = server.person()
     place = Place(server.database, server.instance)
-    refuses(place, home.archive, "a contactapp server or worker runs", Refused, force=True)
+    refuses(place, home.archive, "a contactapp server, worker or command", Refused, force=True)
     elsewhere = Place(server.database, tmp_path / "other")
+    refuses(elsewhere, home.archive, "the database is in use", Refused, force=True)
     assert visitor.get("/contacts").status_code == 200
-    if engine == "sqlite":  # a reader's connection is open
-        refuses(elsewhere, home.archive, "the database is in use", Refused, force=True)
-    assert visitor.get("/contacts").status_code == 200
-    server.stop()
+    server.kill()
+    with instance_lock.alone(server.instance, instance_lock.SERVING, 10.0):
+        pass  # the last process of it is gone
     assert place.restore(home.archive, force=True).came_back.accounts == 4
 
 
 # BR-2
-def test_where_somebody_has_the_database_open(home, place, reopened):
-    place.restore(home.archive)
-    app = reopened(place)
+def test_where_somebody_has_the_database_open(home, settled, reopened, monkeypatch):
+    monkeypatch.setattr(target, "_PATIENCE", 0.1)
+    app = reopened(settled)
     assert app.test_client().get("/readyz").status_code == 200
-    refuses(place, home.archive, "the database is in use", Refused, force=True)
+    filled = []
+    look = lambda _: filled.append(has_app_context())  # noqa: E731
+    refuses(settled, home.archive, "database is in use", Refused, force=True, progress=look)
+    assert not any(filled)
 
 
 # BR-2
-def test_a_server_does_not_start_while_a_backup_is_restored(home, place, tmp_path):
-    from contactapp import instance_lock
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_where_somebody_on_another_machine_comes_meanwhile(home, settled, monkeypatch):
+    monkeypatch.setattr(target, "_PATIENCE", 0.1)
+    before, opened = contents(settled), []
 
-    with instance_lock.alone(place.instance, instance_lock.SERVING):
-        code, _, err = contactapp(tmp_path, place.given, "worker")
-    assert code == 1
-    assert "a backup is being restored" in err
+    def come(_bytes):
+        if has_app_context() and not opened:
+            opened.append(psycopg.connect(url_of(settled)))
+
+    refuses(settled, home.archive, "database is in use", Refused, force=True, progress=come)
+    opened[0].close()
+    assert contents(settled) == before
 
 
 # BR-2
-def test_rows_that_cannot_be_together_leave_what_was_there(home, place, tmp_path):
-    place.restore(home.archive)
-    before = contents(place)
+@on_one_engine
+def test_nobody_reads_or_writes_meanwhile(home, settled):
+    path, told = settled.url.removeprefix("sqlite:///"), []
+
+    def come(_bytes):
+        if has_app_context() and not told:
+            with (
+                closing(database.sqlite3.connect(path, timeout=0)) as connection,
+                pytest.raises(database.sqlite3.OperationalError) as refusal,
+            ):
+                connection.execute("SELECT count(*) FROM users")
+            told.append(str(refusal.value))
+
+    settled.restore(home.archive, force=True, progress=come)
+    assert told == ["database is locked"]
+
+
+# BR-2
+@on_one_engine
+def test_a_new_database_that_somebody_has_open_does_not_take_the_place(home, settled):
+    path = Path(settled.url.removeprefix("sqlite:///"))
+    before, opened = contents(settled), []
+
+    def look(_bytes):
+        if has_app_context() and not opened:
+            opened.append(database.sqlite3.connect(f"{path}.restoring"))
+            assert opened[0].execute("SELECT count(*) FROM key").fetchone()
+
+    refuses(settled, home.archive, "has the new database open", Refused, force=True, progress=look)
+    opened[0].close()
+    assert contents(settled) == before
+
+
+# BR-2
+@on_one_engine
+def test_nobody_starts_while_a_backup_is_restored(settled, tmp_path, monkeypatch):
+    for name, value in settled.given.items():
+        monkeypatch.setenv(f"CONTACTAPP_{name}", value)
+    with instance_lock.alone(settled.instance, instance_lock.SERVING):
+        with pytest.raises(startup.StartError, match="a backup is being restored"):
+            ready_app()
+        for command in ("worker",), ("db", "upgrade"):
+            code, _, err = contactapp(tmp_path, settled.given, *command)
+            assert code == 1
+            assert "a backup is being restored" in err
+
+
+# BR-2
+def test_rows_that_cannot_be_together_leave_what_was_there(home, settled, tmp_path):
+    before = contents(settled)
 
     def twice(head, body):
         if head["kind"] == "rows" and head["table"] == "contact":
@@ -209,6 +391,6 @@ def test_rows_that_cannot_be_together_leave_what_was_there(home, place, tmp_path
             head["rows"][1] = [*row[:2], *other[2:]]
         yield head, body
 
-    broken = rewritten(place.settings, home.archive, tmp_path, frame=twice)
-    refuses(place, broken, "rows that cannot be together", force=True)
-    assert contents(place) == before
+    broken = rewritten(settled.settings, home.archive, tmp_path, frame=twice)
+    refuses(settled, broken, "rows that cannot be together", force=True)
+    assert contents(settled) == before

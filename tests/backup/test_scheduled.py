@@ -7,10 +7,12 @@ import pytest
 
 from contactapp import clock
 from contactapp.backup import shelf
+from contactapp.backup.archive import Reader
 from contactapp.jobs import service as jobs
 from contactapp.jobs.worker import do
 from contactapp.worker import HANDLERS, HOUR, periods
 from tests.support.backups import SECRETS, back_up
+from tests.support.engines import on_one_engine
 
 DAY_MS = 86_400_000
 
@@ -67,13 +69,27 @@ def test_a_failure_is_counted_and_told_until_one_is_made(scheduled, monkeypatch)
     folder.write_text("in the way")
     work()
     warnings, numbers = told(scheduled)
-    assert "the last scheduled backup failed: the job worker's log says why" in warnings
+    assert "the last scheduled backup failed, or was killed: see the job worker's log" in warnings
     assert float(numbers["contactapp_backup_failures_total"]) == before + 1
+    assert float(numbers["contactapp_backup_failing"]) == 1
     folder.unlink()
     later(monkeypatch, 2000)
     work()
-    assert not [text for text in told(scheduled)[0] if "backup" in text]
+    warnings, numbers = told(scheduled)
+    assert not [text for text in warnings if "backup" in text]
+    assert float(numbers["contactapp_backup_failing"]) == 0
     assert len(shelf.newest_first(instance_of(scheduled))) == 1
+
+
+# OB-3
+def test_one_that_kills_its_worker_is_told(scheduled, monkeypatch):
+    assert jobs.claim().kind == "backup"
+    assert not [text for text in told(scheduled)[0] if "backup" in text]
+    later(monkeypatch, jobs.LEASE_MS)
+    assert jobs.claim().kind == "backup"
+    warnings, numbers = told(scheduled)
+    assert "the last scheduled backup failed, or was killed: see the job worker's log" in warnings
+    assert float(numbers["contactapp_backup_failing"]) == 1
 
 
 def test_none_is_made_where_none_is_wanted(engine, new_app):
@@ -97,13 +113,40 @@ def test_the_lease_is_renewed_while_it_takes_long(scheduled, monkeypatch):
     assert renewed
 
 
-def test_pruning_leaves_other_files_and_takes_what_a_killed_process_left(scheduled, monkeypatch):
-    app = scheduled
-    made = [back_up(app).path for _ in range(2)]
-    folder = shelf.folder(instance_of(app))
-    mine, left = folder / "mine.backup", folder / ".contactapp-x.backup.unfinished"
-    mine.write_text("")
-    left.write_text("")
-    os.utime(left, (0, 0))
-    assert set(shelf.prune(instance_of(app), 1)) == {made[0], left}
-    assert set(folder.iterdir()) == {made[1], mine}
+@on_one_engine
+def test_pruning_leaves_other_files_and_takes_what_killed_processes_left(scheduled):
+    instance = instance_of(scheduled)
+    made = [back_up(scheduled).path for _ in range(2)]
+    folder, trial = shelf.folder(instance), instance / "verifying-x"
+    mine, left, fresh = (
+        folder / name
+        for name in ("mine.backup", ".contactapp-x.backup.unfinished", ".y.unfinished")
+    )
+    trial.mkdir()
+    for path in (mine, left, fresh, trial / "contactapp.sqlite3"):
+        path.write_text("")
+    for path in (left, trial):
+        os.utime(path, (0, 0))
+    assert set(shelf.prune(instance, 1)) == {made[0], left, trial}
+    assert set(folder.iterdir()) == {made[1], mine, fresh}
+    assert not trial.exists()
+
+
+# BR-1
+@on_one_engine
+def test_pruning_spares_the_newest_that_is_whole_and_the_one_just_made(scheduled, monkeypatch):
+    instance = instance_of(scheduled)
+    *older, whole, spoilt, cut = [back_up(scheduled).path for _ in range(4)]
+    with spoilt.open("rb+") as file:
+        file.seek(2000)
+        file.write(b"spoilt")
+    cut.write_bytes(b"")
+    assert shelf.prune(instance, 2) == older
+    assert shelf.newest_first(instance) == [cut, spoilt, whole]
+    later(monkeypatch, -2 * DAY_MS)  # as those were made by a clock that was ahead
+    jobs.seen("worker")
+    work()
+    assert shelf.newest_first(instance)[:2] == [cut, spoilt]
+    [now] = shelf.newest_first(instance)[2:]
+    assert now != whole
+    Reader(now).check()

@@ -72,7 +72,9 @@ FIELDS = {
     ("DELETE", "/custom-fields/<key:key>"): (None, ("delete", 2, "key position type")),
 }
 # What these write belongs to an account, and to no book; tests/data sweeps the log of its data.
-OF_ACCOUNTS = ("/api/v1/auth/", "/api/v1/users/", "/api/v1/feeds", "/api/v1/data")
+OF_ACCOUNTS = tuple(
+    f"/api/v1/{name}" for name in ("auth/", "users/", "feeds", "webhooks", "data", "changes")
+)
 
 
 def log_of(person):

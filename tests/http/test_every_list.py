@@ -7,7 +7,7 @@ import pytest
 
 from contactapp.books import service as books_service
 from contactapp.shapes import Paging
-from tests.support.cast import PASSWORD, Person, refused
+from tests.support.cast import NOWHERE, PASSWORD, Person, refused
 from tests.support.engines import on_one_engine
 
 PAGED = {"limit", "skip", "offset", "cursor"}
@@ -15,6 +15,7 @@ HISTORY, NOTES, VERSIONS = "/contacts/1/history", "/contacts/1/notes", "/notes/1
 BIRTHDAYS = "/contacts/birthdays?days=366"
 KEY_VERSIONS = "/data-history/1"
 DUPLICATES = "/contacts/duplicates?min_score=0.8"
+MESSAGES = "/webhooks/1/deliveries"
 LISTS = (
     *("/contacts", "/contacts/search?q=grace", DUPLICATES),
     *(BIRTHDAYS, HISTORY, "/notes", NOTES, VERSIONS),
@@ -28,10 +29,11 @@ LISTS = (
         "/labels",
         "/imports",
     ),
+    *("/webhooks", MESSAGES),
 )
 # The newest first.
 FALLING = (
-    *(KEY_VERSIONS, HISTORY, "/notes", NOTES, VERSIONS),
+    *(KEY_VERSIONS, HISTORY, "/notes", NOTES, VERSIONS, MESSAGES),
     *("/auth/sessions", "/auth/api-tokens", "/audit", "/contacts/trash", "/operations", "/imports"),
 )
 
@@ -53,12 +55,20 @@ def boss(engine, new_app):
         friend = Person(app, f"friend{number}")
         share(friend, person)
         person.post("/feeds", json={"kind": "birthdays"})
+        be_told(person)
         person.post("/auth/api-tokens", json={"name": f"No. {number}", "scopes": ["admin"]})
         person.post("/custom-fields", json={"key": f"No. {number}", "type": "date"})
         person.put(f"/data/{number}", json={"value": number})
         person.put("/data/1", json={"value": f"Change {number}"})
         person.sign_in()
     return person
+
+
+def be_told(person):
+    """One webhook more, and one message more to the first."""
+    wanted = {"url": NOWHERE, "types": ["contact.restored"]}
+    assert person.post("/webhooks", json=wanted).status_code == 201
+    assert person.post("/webhooks/1/test").status_code == 202
 
 
 def share(owner, user):
@@ -167,7 +177,7 @@ def test_its_cursors_are_its_users_own(boss, path):
     other = Person(boss.app, "other", "admin")
     here = with_parameters(path, f"cursor={cursor}")
     assert boss.get(here).status_code == 200
-    if path in {NOTES, KEY_VERSIONS}:  # whose contact or key is not even there for others
+    if path in {NOTES, KEY_VERSIONS, MESSAGES}:  # what they are of is not even there for others
         assert other.get(here).status_code == 404
     else:
         refused(other.get(here), 400, "invalid_cursor")
@@ -217,6 +227,8 @@ def grow(boss, path):
     share(friend, boss)
     if path in {"/feeds", "/audit"}:  # one may not have many
         assert boss.post("/feeds", json={"kind": "birthdays"}).status_code == 201
+    if path in {"/webhooks", MESSAGES}:
+        be_told(boss)
     total = boss.get("/data").json["total"]
     field = {"key": f"No. {total}", "type": "date"}
     assert boss.post("/custom-fields", json=field).status_code == 201

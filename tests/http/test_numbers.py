@@ -18,6 +18,8 @@ BY_ID = [
     ("POST", "/contacts/{}/revert"),
     ("DELETE", "/auth/sessions/{}"),
     ("DELETE", "/feeds/{}"),
+    ("GET", "/webhooks/{}"),
+    ("POST", "/webhooks/1/deliveries/{}/replay"),
 ]
 
 

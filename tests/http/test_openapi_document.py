@@ -24,7 +24,11 @@ PUBLIC = {
 }
 
 # What is answered elsewhere than JSON, by the end of the path.
-KINDS = {"export": ["application/zip"], "{token}.ics": ["text/calendar"]}
+KINDS = {
+    "stream": ["text/event-stream"],
+    "export": ["application/zip"],
+    "{token}.ics": ["text/calendar"],
+}
 KINDS["exports"] = KINDS["rejected"] = ["text/vcard", "text/csv", "application/json"]
 
 
@@ -77,7 +81,8 @@ def test_it_is_openapi_3_1_with_the_members_it_must_have(document):
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"]
     assert document["info"]["version"]
-    assert set(document) <= {"openapi", "info", "paths", "components", "security", "tags"}
+    members = {"openapi", "info", "paths", "webhooks", "components", "security", "tags"}
+    assert set(document) <= members
     for path, methods in document["paths"].items():
         assert path.startswith("/")
         assert set(methods) <= METHODS | {"parameters", "summary", "description", "servers"}

@@ -16,6 +16,7 @@ from tests.support.post import PostOffice
 
 once = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 ABOUT = {"name": "Ann", "link": "https://x", "code": "123456", "minutes": 30, "code_minutes": 15}
+ABOUT |= {"host": "x.example", "reason": "gone"}
 
 
 @pytest.fixture

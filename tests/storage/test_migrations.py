@@ -20,7 +20,7 @@ from tests.conftest import FAST
 from tests.support.cast import Person
 from tests.support.command import finish, let_go, poised, project, start
 
-NEWEST = "0017"
+NEWEST = "0019"
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -18,6 +18,7 @@ from contactapp.contacts.entries import ADDRESS
 from contactapp.contacts.schemas import ContactInput
 from contactapp.feeds.schemas import FeedInput
 from contactapp.users.schemas import Profile
+from tests.support.cast import NOWHERE
 
 PASSWORD = "Zq9vXw7kpasswordmarker"
 # What a field takes besides a free line of text.
@@ -130,6 +131,11 @@ class Traffic:
         feed = {"kind": "birthdays", "label": mark("label")}
         self.addresses = [self.ask("POST", "/feeds", json=feed).json()["url"] for _ in range(2)]
         self.answers.append(self.ask("GET", "/feeds").text)
+        told = {"url": f"{NOWHERE}{mark('path')}", "description": mark("description")}
+        made = self.ask("POST", "/webhooks", json=told)
+        assert made.status_code == 201, made.text
+        self.answers += [made.text, self.ask("GET", "/webhooks").text]
+        assert self.ask("POST", f"/webhooks/{made.json()['id']}/test").status_code == 202
         for url in self.addresses:
             path = urlsplit(url).path.removeprefix("/api/v1")
             assert self.ask("GET", path).status_code == 200

@@ -13,7 +13,7 @@ from contactapp.backup.archive import Reader, Writer
 from contactapp.backup.source import key_of
 from contactapp.config import load
 from tests.conftest import FAST
-from tests.support.cast import PASSWORD, Person
+from tests.support.cast import NOWHERE, PASSWORD, Person
 from tests.support.command import key
 from tests.support.pictures import PNG, picture
 
@@ -78,6 +78,7 @@ def fill(person):
     assert person.put(path, data=picture(), headers=PNG).status_code == 201
     answer = person.put("/users/me/avatar", data=picture(colour=(1, 2, 3)), headers=PNG)
     assert answer.status_code < 300, answer.text
+    assert person.post("/webhooks", json={"url": NOWHERE}).status_code == 201
     person.contact(first_name="Ada")
     return contact
 
@@ -88,6 +89,7 @@ def export(person):
     assert answer.status_code == 200, answer.text
     with zipfile.ZipFile(BytesIO(answer.data)) as archive:
         moving = {"sessions.json", "audit.json", "feeds.json", "tokens.json"}
+        moving |= {"webhooks.json", "deliveries.json"}
         return {name: archive.read(name) for name in archive.namelist() if name not in moving}
 
 

@@ -11,6 +11,7 @@ from contactapp.database import write_transaction
 from contactapp.users.service import find_credentials
 
 PASSWORD = "correct horse battery staple"
+NOWHERE = "http://127.0.0.2:9/"  # for webhooks that are told nothing
 HERE = Client("Werkzeug", "127.0.0.1", "tests")  # as the test client's requests
 
 

@@ -1,0 +1,127 @@
+"""When a stream ends, and what it takes of a process meanwhile."""
+
+import pytest
+
+from contactapp import clock, serving
+from contactapp.books import service as books_service
+from contactapp.changes import poller, stream
+from contactapp.database import lane
+from contactapp.engine import DatabaseUnavailable
+from tests.support.cast import Cast, refused
+from tests.support.events import PATIENCE
+from tests.support.numbers import read
+from tests.support.stored import set_user
+
+
+def names(events):
+    return [event.name for event in events]
+
+
+def leave_book(alice, eve):
+    with alice.app.app_context():
+        books_service.unshare_book(alice.id, eve.id)
+
+
+def later(monkeypatch):
+    """After the life of an access token."""
+    now = clock.now_ms() + 901_000
+    monkeypatch.setattr(clock, "now_ms", lambda: now)
+
+
+ENDS = {
+    "signed out": lambda alice, eve, _: eve.post("/auth/logout"),
+    "disabled": lambda alice, eve, _: set_user(eve.app, eve.id, active=False),
+    "no member any more": lambda alice, eve, _: leave_book(alice, eve),
+    "expired": lambda alice, eve, patch: later(patch),
+}
+
+
+# AZ-6
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("then_written", [True, False])
+def test_it_ends_with_what_it_was_opened_by(cast, opened, monkeypatch, end, then_written):
+    assert stream.HEARTBEAT <= 15  # what a stream does not learn before, it does then
+    if not then_written:
+        monkeypatch.setattr(stream, "HEARTBEAT", 0.01)
+    alice, eve = cast.alice, cast.eve
+    parts = opened(eve, f"/changes/stream?book={alice.book_id}")
+    assert names(parts.next()) == ["ready"]
+    if not then_written:
+        assert parts.next() == []  # a comment
+    ENDS[end](alice, eve, monkeypatch)
+    if then_written:
+        alice.sign_in()
+        alice.contact(first_name="Zaphod-marker")
+    assert parts.ended()
+
+
+def test_it_ends_with_the_process(alice, opened, monkeypatch):
+    parts = opened(alice)
+    parts.next()
+    monkeypatch.setattr(serving, "_told", lambda: True)
+    assert parts.ended()
+
+
+# ---- places and threads
+
+
+@pytest.fixture(scope="module")
+def one_place(engine, new_app):
+    return new_app(engine, THREADS="3")
+
+
+def test_who_finds_no_place_is_told_of_the_long_answer(one_place, opened):
+    people = Cast(one_place)
+    parts = opened(people.alice)
+    parts.next()
+    answer = people.bob.get("/changes/stream")
+    problem = refused(answer, 503, "unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert "/api/v1/changes?wait=20" in problem["detail"]
+    numbers = read(one_place)
+    assert (numbers("streams"), numbers("streams_refused_total") > 0) == (1, True)
+    parts.close()
+    assert names(opened(people.bob).next()) == ["ready"]
+
+
+def test_nobody_gets_all_places(cast, opened):
+    for _ in range(4):  # of eighteen
+        opened(cast.alice).next()
+    refused(cast.alice.get("/changes/stream"), 503, "unavailable")
+    assert cast.alice.get("/changes?wait=30").headers["Retry-After"] == "5"
+    assert names(opened(cast.bob).next()) == ["ready"]
+
+
+def test_it_outlives_a_database_that_was_away(alice, opened, monkeypatch):
+    """What others wrote meanwhile is told when it is back."""
+    parts, answers = opened(alice), iter([DatabaseUnavailable("away")] * 2)
+    parts.next()
+    look = poller.Poller._look
+
+    def away(self):
+        for failure in answers:
+            raise failure
+        look(self)
+
+    monkeypatch.setattr(poller, "_AFTER_FAILURE", 0.01)
+    monkeypatch.setattr(poller.Poller, "_look", away)
+    monkeypatch.setattr(poller.Poller, "tell", lambda *_: None)  # as written by another process
+    contact = alice.contact()
+    [change] = parts.next()
+    assert change.data["id"] == contact["id"]
+    assert next(answers, None) is None
+
+
+def test_it_holds_no_connection_and_all_share_one_thread(app, cast, opened):
+    with app.app_context():
+        own, looking = lane(), poller.poller()
+    threads = set()
+    for person in (cast.alice, cast.bob, cast.carol):
+        opened(person).next()
+        assert own._local.opened is None
+        threads.add(looking._thread)
+    [thread] = threads
+    for parts in reversed(opened.found):
+        parts.close()
+    thread.join(PATIENCE)
+    assert (thread.is_alive(), looking._thread, looking._of) == (False, None, {})
