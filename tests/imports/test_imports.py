@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from io import BytesIO
 from time import perf_counter
+from types import SimpleNamespace
 
 import pytest
 
-from contactapp.imports import service
+from contactapp.imports import pictures, service
 from tests.imports.conftest import card, counts, export, send, sent, work
 from tests.support.cast import Person, refused
 from tests.support.pictures import PHOTOS, files, picture
@@ -303,6 +304,25 @@ def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
     now = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
     assert now not in (None, before)
     assert counts(sent(owner, export(owner), on_duplicate="update")) == (2, 0, 0, 2, 0)
+
+
+def test_a_photo_that_is_too_large_is_left_out(owner, monkeypatch):
+    monkeypatch.setattr(pictures, "settings", lambda: SimpleNamespace(avatar_bytes=20))
+    photo = base64.b64encode(picture()).decode()
+    found = sent(owner, card(1, **{"PHOTO;ENCODING=b;TYPE=PNG": photo}))
+    [row] = rows(owner, found)
+    assert [(one["pointer"], one["code"]) for one in row["problems"]] == [
+        ("/photo", "image_too_large")
+    ]
+    assert owner.get(f"/contacts/{row['contact_id']}").json["photo_url"] is None
+
+
+def test_no_two_contacts_of_a_file_have_one_uid(owner):
+    for title in ("one", "other"):
+        sent(owner, card(1, UID="not-a-uuid", TITLE=title), on_duplicate="create")
+    uids = [line for line in export(owner).splitlines() if line.startswith(b"UID:")]
+    assert len(set(uids)) == 2
+    assert b"UID:not-a-uuid" in uids
 
 
 def test_columns_may_be_mapped(owner):
