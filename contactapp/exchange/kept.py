@@ -43,8 +43,8 @@ def united(lines: Sequence[str], others: Sequence[str], room: int) -> list[str]:
             continue
         if group and group in groups:
             its = _renamed(its, taken)
-        room -= sum(map(len, its))
-        if room >= 0:
+        if (size := sum(map(len, its))) <= room:
+            room -= size
             found += its
     return found
 

@@ -102,8 +102,8 @@ def _uid(found: Record, problems: list[dict[str, Any]]) -> str | None:
 def _kept(found: Record, problems: list[dict[str, Any]]) -> list[str]:
     kept, room = [], MAX_KEPT
     for line in without_uid(found.kept):
-        room -= len(line)
-        if room >= 0:
+        if len(line) <= room:
+            room -= len(line)
             kept.append(line)
     if len(kept) < len(found.kept):
         problems.append(_left_out(found, "/vcard", "Further UIDs, or more than is kept."))

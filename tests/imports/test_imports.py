@@ -2,14 +2,17 @@
 
 import base64
 import csv
+import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from io import BytesIO
 from time import perf_counter
+from types import SimpleNamespace
 
 import pytest
 
+from contactapp.imports import pictures, service
 from tests.imports.conftest import card, counts, export, send, sent, work
 from tests.support.cast import Person, refused
 from tests.support.pictures import PHOTOS, files, picture
@@ -177,6 +180,21 @@ def test_the_rejected_rows_are_a_file_of_the_same_format(owner, name, file, reje
     assert owner.get(f"/imports/{found['id']}/rejected").data == rejected
 
 
+def test_what_is_left_out_of_a_row_is_told(owner):
+    people = [
+        {"nickname": "a", "uid": "x" * 300},
+        {"nickname": "b", "uid": "x\u0007"},
+        {"nickname": "c", "vcard": [f"X-A:{'a' * 70_000}", "ROLE:kept", "UID:other"]},
+        {"nickname": "d", "notes": ["n"] * 1001},
+    ]
+    found = sent(owner, json.dumps(people).encode(), name="a.json")
+    assert counts(found) == (4, 3, 0, 0, 1)
+    told = [[one["pointer"] for one in row["problems"]] for row in rows(owner, found)]
+    assert told == [["/uid"], ["/uid"], ["/vcard"], ["/notes"]]
+    assert b"ROLE:kept" in export(owner)
+    assert b"UID:other" not in export(owner)
+
+
 def test_nothing_that_was_rejected_is_404(owner):
     refused(owner.get(f"/imports/{sent(owner, THREE)['id']}/rejected"), 404, "not_found")
 
@@ -213,6 +231,21 @@ def test_a_preview_is_committed_row_by_row(owner):
     again = owner.post(f"/imports/{found['id']}/commit", json={})
     refused(again, 409, "not_previewed")
     refused(owner.post(f"/imports/{found['id']}/cancel"), 409, "import_is_over")
+
+
+def test_of_two_who_commit_a_preview_at_once_one_does(owner, monkeypatch):
+    path = f"/imports/{sent(owner, THREE, mode='preview')['id']}/commit"
+    inner, others = service.check_decisions, []
+
+    def meanwhile(*arguments):
+        if not others:
+            others.append(None)
+            assert owner.post(path, json={}).json["created"] == 3
+        inner(*arguments)
+
+    monkeypatch.setattr(service, "check_decisions", meanwhile)
+    refused(owner.post(path, json={}), 409, "not_previewed")
+    assert counts(owner.get(path.removesuffix("/commit")).json) == (3, 3, 0, 0, 0)
 
 
 def test_a_decision_is_about_a_row_and_there_is_one(owner):
@@ -271,6 +304,25 @@ def test_photos_are_redrawn_and_a_wrong_one_keeps_nobody_out(owner):
     now = owner.get(f"/contacts/{first['contact_id']}").json["photo_url"]
     assert now not in (None, before)
     assert counts(sent(owner, export(owner), on_duplicate="update")) == (2, 0, 0, 2, 0)
+
+
+def test_a_photo_that_is_too_large_is_left_out(owner, monkeypatch):
+    monkeypatch.setattr(pictures, "settings", lambda: SimpleNamespace(avatar_bytes=20))
+    photo = base64.b64encode(picture()).decode()
+    found = sent(owner, card(1, **{"PHOTO;ENCODING=b;TYPE=PNG": photo}))
+    [row] = rows(owner, found)
+    assert [(one["pointer"], one["code"]) for one in row["problems"]] == [
+        ("/photo", "image_too_large")
+    ]
+    assert owner.get(f"/contacts/{row['contact_id']}").json["photo_url"] is None
+
+
+def test_no_two_contacts_of_a_file_have_one_uid(owner):
+    for title in ("one", "other"):
+        sent(owner, card(1, UID="not-a-uuid", TITLE=title), on_duplicate="create")
+    uids = [line for line in export(owner).splitlines() if line.startswith(b"UID:")]
+    assert len(set(uids)) == 2
+    assert b"UID:not-a-uuid" in uids
 
 
 def test_columns_may_be_mapped(owner):

@@ -7,7 +7,7 @@ import pytest
 from contactapp import clock
 from contactapp.books.service import share_book, unshare_book
 from contactapp.database import Sql, lane, write_transaction
-from contactapp.imports import running
+from contactapp.imports import running, service
 from contactapp.imports.service import purge_imports
 from contactapp.jobs import service as jobs
 from contactapp.jobs.worker import do
@@ -69,6 +69,13 @@ def test_a_large_file_is_done_by_a_job_and_undone_as_one(owner):
         assert lane().one(_PARTS) == (0,)  # nothing was rejected, so nobody needs the file
     assert owner.post(f"/operations/{found['operation_id']}/undo").status_code == 200
     assert book_state(owner)[2:] == (0, 0)
+
+
+def test_a_file_of_many_photos_is_large_too(owner, monkeypatch):
+    monkeypatch.setattr(service, "SMALL_PHOTOS", 1)
+    photo = {"PHOTO;ENCODING=b;TYPE=PNG": "bm9uZQ=="}
+    path = accepted(owner, card(1, **photo) + card(2, **photo))
+    assert owner.post(f"{path}/cancel").status_code == 200
 
 
 def test_a_large_preview_is_committed_with_decisions(owner):

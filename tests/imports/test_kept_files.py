@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from contactapp import clock
 from contactapp.books.service import share_book, unshare_book
 from contactapp.database import Sql, lane
 from contactapp.imports import routes, running, service, storing
@@ -94,6 +95,29 @@ def test_a_file_goes_also_where_a_worker_is_killed_just_before(owner, large):
         do(job, {running.JOB: running.run}, LAST_WORDS)
     assert parts(owner, found) == 0
     assert owner.get(f"/imports/{found['id']}").json["created"] == 1
+
+
+# DU-3
+def test_an_upload_that_was_interrupted_is_forgotten_after_an_hour(owner, large, monkeypatch):
+    class Killed(BaseException):
+        """As kill -9 ends a request."""
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "_enqueue", killed)
+        with pytest.raises(Killed):
+            send(owner, card(1))
+    [found] = owner.get("/imports").json["items"]
+    assert found["status"] == "uploading"
+    now = clock.now_ms()
+    with owner.app.app_context():
+        for minutes, left in ((50, 1), (61, 0)):
+            monkeypatch.setattr(clock, "now_ms", lambda ms=minutes * 60_000: now + ms)
+            while service.purge_imports():
+                pass
+            assert lane().one(_BY, (owner.id,)) == (left,)
 
 
 @pytest.fixture

@@ -76,3 +76,4 @@ def test_a_group_stays_together_and_gets_a_name_of_its_own():
     assert found == [*row, "A:1", "item4.X-DAY:2", "item4.X-ABLabel:b"]
     assert united(found, row, 1000) == found
     assert united(before, row, len("".join(row)) + 3) == [*row, "A:1"]
+    assert united(["B:" + "1" * 99, *before], row, len("".join(row)) + 3) == [*row, "A:1"]
