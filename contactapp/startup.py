@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 
 from . import engine as engines
@@ -35,6 +36,14 @@ class StartError(Exception):
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = reasons
         super().__init__("\n".join(reasons))
+
+
+def whole_metadata() -> MetaData:
+    """The metadata with every table of the program: it knows those whose models are imported."""
+    for path in Path(__file__).parent.glob("*/models.py"):
+        import_module(f"{__package__}.{path.parent.name}.models")
+    import_module(f"{__package__}.idempotency")
+    return db.metadata
 
 
 def upgrade(app: Flask) -> None:

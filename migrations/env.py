@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from alembic import context
 from sqlalchemy import Connection, inspect
 
-from contactapp import triggers
+from contactapp import startup, triggers
 from contactapp.extensions import db
-
-_SLICES = ("audit", "auth", "books", "changes", "contacts", "custom_fields", "data", "feeds")
-for _slice in (*_SLICES, "imports", "jobs", "notes", "operations", "users"):
-    import_module(f"contactapp.{_slice}.models")  # only then does the metadata know its tables
 
 
 def run_migrations_online() -> None:
@@ -22,7 +16,7 @@ def run_migrations_online() -> None:
         _make_way(connection, sqlite)
         context.configure(
             connection=connection,
-            target_metadata=db.metadata,
+            target_metadata=startup.whole_metadata(),
             compare_type=True,
             compare_server_default=True,
             render_as_batch=sqlite,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, LargeBinary
 from sqlalchemy import Table as SqlTable
 
-from ..extensions import db
 from ..lane import Lane
 from ..sql import Sql
+from ..startup import whole_metadata
 from .packing import BOOLEAN, BYTES, PLAIN, packed
 
 # Which workers there are is true of one server at one moment, and a ticket is good for seconds.
@@ -63,11 +61,7 @@ class Table(NamedTuple):
 @cache
 def tables() -> tuple[Table, ...]:
     """Every table of the program, those that others refer to first."""
-    package = Path(__file__).parent.parent
-    for path in package.glob("*/models.py"):
-        import_module(f"contactapp.{path.parent.name}.models")
-    import_module("contactapp.idempotency")
-    found = (table for table in db.metadata.sorted_tables if table.name not in LEFT_OUT)
+    found = (table for table in whole_metadata().sorted_tables if table.name not in LEFT_OUT)
     return tuple(described(table) for table in found)
 
 

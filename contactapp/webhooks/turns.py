@@ -107,7 +107,7 @@ def waiting() -> list[tuple[int, bool]]:
 def has_work(webhook_id: int) -> bool | None:
     """Whether a webhook to which something is due fails; None where nothing is due to it."""
     row = lane().one(_HAS_WORK, (webhook_id, *_past(), *_past()))
-    return None if row is None else bool(row[0])
+    return row and bool(row[0])
 
 
 def _past(ahead: int = _AHEAD_MS) -> tuple[int, int]:
@@ -123,7 +123,6 @@ def take_turn(webhook_id: int, is_ending: Callable[[], bool] = lambda: False) ->
     lease = uuid.uuid4().hex
     if not _claim(webhook_id, lease):
         return Turn()
-    quick = None
     try:
         quick = _send(webhook_id, lease, is_ending)
     finally:
@@ -191,7 +190,7 @@ def _kept(webhook_id: int, lease: str, delivery_id: int, told: Message, outcome:
 @write_transaction
 def _took(webhook_id: int, lease: str, delivery_id: int, outcome: Outcome) -> bool:
     now = clock.now_ms()
-    # The webhook's row first, here as wherever both are changed.
+    # The webhook's row first, as wherever both are changed.
     is_held = lane().run(_WELL, (now + LEASE_MS, webhook_id, lease)) == 1
     lane().run(_MARK, ("delivered", 1, now, outcome.status_code, None, now, delivery_id))
     return is_held
@@ -204,10 +203,9 @@ def _failed(webhook_id: int, lease: str, delivery_id: int, attempts: int, outcom
     given_up = attempts > len(SCHEDULE) or outcome.status_code == _GONE
     wait = 1000 * (outcome.retry_after or 0)
     next_at = now if given_up else now + max(wait, _jittered(SCHEDULE[attempts - 1]))
-    status = "failed" if given_up else "pending"
     is_held = lane().run(_UNWELL, (now, webhook_id, lease)) == 1
-    about = (outcome.status_code, outcome.error, now, delivery_id)
-    lane().run(_MARK, (status, 1, next_at, *about))
+    about = (next_at, outcome.status_code, outcome.error, now, delivery_id)
+    lane().run(_MARK, ("failed" if given_up else "pending", 1, *about))
     if not is_held:
         return "failed"  # somebody else has it by now, or it was switched off
     failures, since = lane().one(_FAILING, (webhook_id,))

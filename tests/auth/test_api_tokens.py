@@ -195,7 +195,7 @@ def test_a_missing_scope_is_named(cast, method, path, scope):
 # What a route reads and changes, by how its path begins; all others are for sessions only.
 AREAS = {
     **dict.fromkeys(("contacts", "notes", "custom-fields", "labels"), "contacts"),
-    **dict.fromkeys(("operations", "changes", "books", "exports"), "contacts"),
+    **dict.fromkeys(("operations", "changes", "books", "exports", "webhooks"), "contacts"),
     **dict.fromkeys(("data", "data-history"), "data"),
 }
 SCOPE_OF = {

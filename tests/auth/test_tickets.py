@@ -8,6 +8,7 @@ import pytest
 from contactapp import clock
 from contactapp.auth import tickets
 from contactapp.database import Sql, lane, write_transaction
+from contactapp.errors import Unauthenticated
 from tests.auth.test_api_tokens import Program, made
 from tests.support.cast import refused
 from tests.support.engines import on_one_engine
@@ -129,6 +130,15 @@ def test_two_ways_in_are_one(alice):
     client = alice.app.test_client()
     refused(client.get(f"{STREAM}?ticket={one}&ticket={two}"), 401, "not_authenticated")
     assert [tried(alice, one), tried(alice, two)] == [200, 200]
+
+
+def test_of_two_that_found_it_one_spends_it(alice):
+    ticket = ticket_of(alice)
+    with alice.app.app_context():
+        found = [tickets.find(ticket, None) for _ in range(2)]
+        tickets.spend(found[0])
+        with pytest.raises(Unauthenticated):
+            tickets.spend(found[1])
 
 
 def test_one_of_many_at_once_gets_in_at_whichever_process(live_server):

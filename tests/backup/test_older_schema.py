@@ -49,7 +49,8 @@ def aged(home, place, folder):
                 told["columns"] = [c for c in told["columns"] if c[0] in known[name]]
                 if name in digests:
                     told["sha256"] = digests[name].hexdigest()
-            head = {**head, "tables": tables}
+            numbers = {name: last for name, last in head["sequences"].items() if name in known}
+            head = {**head, "tables": tables, "sequences": numbers}
         yield head, body
 
     return rewritten(

@@ -1,5 +1,8 @@
 """When a stream ends, and what it takes of a process meanwhile."""
 
+import socket
+import time
+
 import pytest
 
 from contactapp import clock, serving
@@ -8,6 +11,7 @@ from contactapp.changes import poller, stream
 from contactapp.database import lane
 from contactapp.engine import DatabaseUnavailable
 from tests.support.cast import Cast, refused
+from tests.support.engines import on_one_engine
 from tests.support.events import PATIENCE
 from tests.support.numbers import read
 from tests.support.stored import set_user
@@ -39,7 +43,7 @@ ENDS = {
 # AZ-6
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("then_written", [True, False])
-def test_it_ends_with_what_it_was_opened_by(cast, opened, monkeypatch, end, then_written):
+def test_it_ends_with_what_it_was_opened_by(cast, opened, monkeypatch, caplog, end, then_written):
     assert stream.HEARTBEAT <= 15  # what a stream does not learn before, it does then
     if not then_written:
         monkeypatch.setattr(stream, "HEARTBEAT", 0.01)
@@ -53,13 +57,16 @@ def test_it_ends_with_what_it_was_opened_by(cast, opened, monkeypatch, end, then
         alice.sign_in()
         alice.contact(first_name="Zaphod-marker")
     assert parts.ended()
+    assert caplog.records == []
 
 
 def test_it_ends_with_the_process(alice, opened, monkeypatch):
     parts = opened(alice)
     parts.next()
+    began = time.monotonic()
     monkeypatch.setattr(serving, "_told", lambda: True)
     assert parts.ended()
+    assert time.monotonic() - began < stream.HEARTBEAT / 2
 
 
 # ---- places and threads
@@ -72,6 +79,8 @@ def one_place(engine, new_app):
 
 def test_who_finds_no_place_is_told_of_the_long_answer(one_place, opened):
     people = Cast(one_place)
+    before = people.alice.get("/changes/stream")
+    before.close()  # who hangs up before anything is sent
     parts = opened(people.alice)
     parts.next()
     answer = people.bob.get("/changes/stream")
@@ -92,24 +101,48 @@ def test_nobody_gets_all_places(cast, opened):
     assert names(opened(cast.bob).next()) == ["ready"]
 
 
-def test_it_outlives_a_database_that_was_away(alice, opened, monkeypatch):
+def test_it_outlives_a_database_that_was_away(alice, opened, monkeypatch, caplog):
     """What others wrote meanwhile is told when it is back."""
     parts, answers = opened(alice), iter([DatabaseUnavailable("away")] * 2)
     parts.next()
-    look = poller.Poller._look
+    own = alice.app.extensions["contactapp.poller"]  # another application's may still be at work
+    look = own._look
 
-    def away(self):
+    def away():
         for failure in answers:
             raise failure
-        look(self)
+        look()
 
     monkeypatch.setattr(poller, "_AFTER_FAILURE", 0.01)
-    monkeypatch.setattr(poller.Poller, "_look", away)
-    monkeypatch.setattr(poller.Poller, "tell", lambda *_: None)  # as written by another process
-    contact = alice.contact()
+    monkeypatch.setattr(own, "_look", away)
+    monkeypatch.setattr(own, "tell", lambda *_: None)  # as written by another process
+    contact, began = alice.contact(), time.monotonic()
     [change] = parts.next()
     assert change.data["id"] == contact["id"]
+    assert time.monotonic() - began < stream.HEARTBEAT / 2
     assert next(answers, None) is None
+    told = [record for record in caplog.records if "streams of changes" in record.message]
+    assert [record.levelname for record in told] == ["WARNING"]
+
+
+@on_one_engine
+@pytest.mark.parametrize("why", ["it takes too long", "the process ends"])
+def test_a_client_that_takes_nothing_is_hung_up_on(app, monkeypatch, why):
+    """Else its thread would be there for as long as it likes."""
+    if why == "it takes too long":
+        monkeypatch.setattr(poller, "_SENDING", 0.0)
+    with app.app_context():
+        looking = poller.poller()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        listener = poller.Listener(frozenset({1}), ours)
+        with looking.listening(listener):
+            listener.sends_since = time.monotonic()
+            if why == "the process ends":
+                monkeypatch.setattr(serving, "_told", lambda: True)
+            with pytest.raises(BrokenPipeError):
+                ours.sendall(bytes(10**7))
+    assert listener.gone
 
 
 def test_it_holds_no_connection_and_all_share_one_thread(app, cast, opened):

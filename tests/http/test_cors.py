@@ -116,7 +116,13 @@ def test_a_preflight_lists_methods_and_headers(ask, path, methods):
     assert answer.headers["Access-Control-Allow-Origin"] == LISTED
     assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == methods
     allowed = {name.lower() for name in answer.headers["Access-Control-Allow-Headers"].split(", ")}
-    assert allowed >= {"authorization", "content-type", "if-match", "if-none-match"}
+    assert allowed >= {
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "last-event-id",
+    }
     assert int(answer.headers["Access-Control-Max-Age"]) > 0
 
 
