@@ -183,7 +183,11 @@ def open_stream(
     """A stream of the changes after a cursor, or from now on. `again` lets the actor in anew, or
     raises; `connection` is their socket, where the server tells it. Raises as `Stream.open`."""
     stream = Stream(actor, types, again)
-    stream.open(since, connection)
+    try:
+        stream.open(since, connection)
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 
