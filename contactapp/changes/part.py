@@ -86,9 +86,7 @@ class Part(NamedTuple):
         return self._replace(rows=rows, end=end, has_more=True)
 
 
-def read(
-    book: Book, since: Position | None, types: tuple[str, ...], limit: int, room: int
-) -> Part:
+def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int, room: int) -> Part:
     """Up to `limit` changes of these types after a position, or from the oldest that is kept, and
     fewer where they are longer than `room` bytes; no types are all. Raises Gone where the position
     is too old or not of this history, or NotFound."""

@@ -31,7 +31,7 @@ _PAUSE = 0.1  # seconds between two looks
 _AFTER_FAILURE = 1.0  # and while the database is away
 _SENDING = 30.0  # seconds that a client may take for what it is sent at once
 # Milliseconds until one is given up whose system answers no more, as after a walk out of the house:
-# by itself it would be there for a quarter of an hour. Longer than the above, which is told quietly.
+# by itself it would be there for a quarter of an hour. Longer than the above, which is quieter.
 _UNANSWERED = 45_000
 # One parameter, however many streams: a statement for each number of them would be prepared.
 _SEQS = Sql(
