@@ -49,9 +49,10 @@ def test_it_is_closed_when_the_client_has_hung_up(both, monkeypatch):
     _until_closed(ours)
 
 
-@pytest.mark.parametrize(("name", "value"), [("_PATIENCE", 0.0), ("_MOST", 0)])
-def test_who_does_not_hang_up_is_not_waited_for_long(both, monkeypatch, name, value):
-    monkeypatch.setattr(closing, name, value)
+@pytest.mark.parametrize(("patience", "most"), [(0.0, 1), (60.0, 0)])
+def test_who_does_not_hang_up_is_not_waited_for_long(both, monkeypatch, patience, most):
+    monkeypatch.setattr(closing, "_PATIENCE", patience)
+    monkeypatch.setattr(closing, "_MOST", most)
     ours, theirs = both
     closing.Closing().close(ours)
     _until_closed(ours)
