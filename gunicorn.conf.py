@@ -12,6 +12,7 @@ from gunicorn.glogging import Logger
 
 from contactapp import create_app, logs, metrics, serving, share_instance, startup
 from contactapp.beside import WorkerBeside
+from contactapp.closing import Closing
 from contactapp.config import ConfigError, load
 from contactapp.envelope import refusal
 from contactapp.startup import StartError
@@ -130,5 +131,7 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
-    """Who waits for changes is answered when the worker is told to end."""
+    """Who waits for changes is answered when the worker is told to end; for who does not hang up
+    waits a thread, and not the one that takes the worker's connections."""
     serving.ends_when(lambda: not worker.alive)
+    util.close_graceful = Closing().close

@@ -19,6 +19,7 @@ from .. import serving
 from ..actor import Actor
 from ..bounded import Busy
 from ..database import lane
+from ..paging import PAGE_BYTES
 from . import cursor
 from .cursor import Told
 from .page import Page, read_page
@@ -44,7 +45,7 @@ def changes_since(
     Raises BadRequest for what is no cursor of this feed, Gone for one that cannot be continued.
     """
     told = cursor.opened(actor, query["since"]) if "since" in query else Told()
-    page, full = read_page(actor, told, query["types"], query["limit"]), False
+    page, full = _page(actor, told, query), False
     if query["wait"] and not (page.items or page.has_more):
         try:
             with waiting_places().place_of(actor.user_id):
@@ -66,8 +67,12 @@ def _waited(page: Page, query: dict[str, Any], again: Callable[[], Actor]) -> Pa
             break
         lane().give_back()  # as in `stream`
         time.sleep(min(_PAUSE, left))
-        page = read_page(again(), page.told, query["types"], query["limit"])
+        page = _page(again(), page.told, query)
     return page
+
+
+def _page(actor: Actor, told: Told, query: dict[str, Any]) -> Page:
+    return read_page(actor, told, query["types"], query["limit"], PAGE_BYTES)
 
 
 __all__ = ["RETRY_AFTER", "TYPES", "changes_since", "waiting_places"]

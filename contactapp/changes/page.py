@@ -41,16 +41,16 @@ class Page(NamedTuple):
             yield self.items[-1], self.told
 
 
-def read_page(actor: Actor, told: Told, types: tuple[str, ...], limit: int) -> Page:
-    """The next changes of these types; no types are all. Raises Gone, and NotFound where the book
-    was erased."""
+def read_page(actor: Actor, told: Told, types: tuple[str, ...], limit: int, room: int) -> Page:
+    """The next changes of these types, of about `room` bytes of each stream; no types are all.
+    Raises Gone, and NotFound where the book was erased."""
     parts = {}
     for name, book in streams_of(actor):
         since: Position | None = getattr(told, name)
         if since is None and book.seq == 0:  # nothing was ever stored: nothing to read
             told = told._replace(**{name: Position(book.seq, book.head)})
         elif since != (book.seq, book.head):
-            parts[name] = read(book, since, types, limit)
+            parts[name] = read(book, since, types, limit, room)
     turns = _turns(parts, limit)
     count = Counter(turns)
     parts = {name: part.cut(count[name]) for name, part in parts.items()}

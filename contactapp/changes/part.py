@@ -13,7 +13,6 @@ from ..actor import Book
 from ..database import Sql, lane
 from ..errors import Gone, NotFound
 from ..keyring import keyring
-from ..paging import PAGE_BYTES
 from .models import GENESIS
 from .service import ENTITIES, SHOWN
 from .shown import shown_after
@@ -87,11 +86,11 @@ class Part(NamedTuple):
         return self._replace(rows=rows, end=end, has_more=True)
 
 
-def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int) -> Part:
+def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int, room: int) -> Part:
     """Up to `limit` changes of these types after a position, or from the oldest that is kept, and
-    fewer where they are long; no types are all. Raises Gone where the position is too old or not of
-    this history, or NotFound."""
-    rows, count = _found(book, since.seq if since else 0, frozenset(types), limit)
+    fewer where they are longer than `room` bytes; no types are all. Raises Gone where the position
+    is too old or not of this history, or NotFound."""
+    rows, count = _found(book, since.seq if since else 0, frozenset(types), limit, room)
     if not rows:  # the book was erased since the actor was let in
         raise NotFound()
     seq, head, floor, known, *looked_at, _ = rows[0][:7]
@@ -107,16 +106,16 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int)
 
 
 def _found(
-    book: Book, seq: int, types: frozenset[str], limit: int
+    book: Book, seq: int, types: frozenset[str], limit: int, room: int
 ) -> tuple[list[tuple[Any, ...]], int]:
     """Rows of the stream's state and a change each, or one without a change, and how many changes
     there would be if an answer had room for them, up to one more than the limit."""
     id_, span = book.stream_id, _LOOKED_THROUGH if types else limit  # numbers have no gaps
     state, found, most = (seq, seq, span), (seq, seq, span), limit + 1
-    room = PAGE_BYTES // most
-    rows = lane().all(_statement(_SHORT, types), (room, *state, *found, id_, most))
-    if any(row[6] is not None and row[6] > room for row in rows):
-        part = (*found, id_, most, PAGE_BYTES)
+    short = room // most
+    rows = lane().all(_statement(_SHORT, types), (short, *state, *found, id_, most))
+    if any(row[6] is not None and row[6] > short for row in rows):
+        part = (*found, id_, most, room)
         rows = lane().all(_statement(_LONG, types), (*state, *part, id_, most))
         return rows, rows[0][6] or 0 if rows else 0
     return rows, sum(row[7] is not None for row in rows)

@@ -30,6 +30,9 @@ log = logging.getLogger("contactapp")
 _PAUSE = 0.1  # seconds between two looks
 _AFTER_FAILURE = 1.0  # and while the database is away
 _SENDING = 30.0  # seconds that a client may take for what it is sent at once
+# Milliseconds until one is given up whose system answers no more, as after a walk out of the house:
+# by itself it would be there for a quarter of an hour. Longer than the above, which is quieter.
+_UNANSWERED = 45_000
 # One parameter, however many streams: a statement for each number of them would be prepared.
 _SEQS = Sql(
     "SELECT id, seq FROM stream WHERE id IN (SELECT value FROM json_each(?))",
@@ -47,6 +50,9 @@ class Listener:
         self.gone = False
         self._connection = connection
         self._woken = threading.Event()
+        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            with suppress(OSError):  # of another kind, as from a proxy on this machine
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED)
 
     def wake(self) -> None:
         """Let `wait` return."""
@@ -62,10 +68,14 @@ class Listener:
 
     def hang_up(self) -> None:
         """End the connection, also where a thread is at sending something."""
+        connection = self._connection
+        if connection is not None:
+            with suppress(OSError):  # taken note of; else the server logs it as an error of its own
+                connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self.gone = True
-        if self._connection is not None:
+        if connection is not None:
             with suppress(OSError):  # past TLS, whose end another thread cannot negotiate
-                socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.wake()
 
     def descriptor(self) -> int:
@@ -94,10 +104,11 @@ class Poller:
     def listening(self, listener: Listener) -> Iterator[None]:
         """Within it the listener is woken by what happens in its streams."""
         with self._lock:
+            if self._thread is None:  # kept when it runs: else none would ever be started again
+                thread = threading.Thread(target=self._run, name="changes", daemon=True)
+                thread.start()
+                self._thread = thread
             self._keep(self._all | {listener}, listener.streams)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
-                self._thread.start()
         try:
             yield
         finally:
@@ -171,8 +182,7 @@ class Poller:
             elif ending:
                 listener.wake()
         for listener in _hung_up(self._all):
-            listener.gone = True
-            listener.wake()
+            listener.hang_up()
 
 
 def _hung_up(listeners: frozenset[Listener]) -> list[Listener]:

@@ -68,7 +68,8 @@ def stream_changes(query: dict[str, Any]) -> Response:
     since = request.headers.get("Last-Event-ID") or query.get("since")
     if request.method == "HEAD":
         stream.check(actor(), since)
-        return Response(content_type=stream.CONTENT_TYPE, headers=_HEADERS)
+        # Parts, though none: else it would say that the answer to a GET is empty.
+        return Response(iter(()), content_type=stream.CONTENT_TYPE, headers=_HEADERS)
     connection = request.environ.get("gunicorn.socket")
     opened = stream.open_stream(actor(), since, query["types"], actor_again, connection)
     answer = Response(opened.parts(), content_type=stream.CONTENT_TYPE, headers=_HEADERS)

@@ -39,6 +39,9 @@ CONTENT_TYPE = "text/event-stream; charset=utf-8"
 HEARTBEAT = 15.0  # seconds; proxies hang up after 30 or 60 without a sign of life
 _SIGN_OF_LIFE = b":\n\n"
 _AT_ONCE = 50  # changes
+# Bytes of a book's changes, and of one's data's, or one change: who takes them slowly has them kept
+# for half a minute, and may have many streams.
+_ROOM = 2**19
 # Milliseconds until a browser connects again, each after its own time: when a server is started
 # anew, all its listeners come back.
 _RETRY = (2000, 5000)
@@ -133,12 +136,15 @@ class Stream:
         gone = None
         try:
             if self._told is not None:
-                return self._told, read_page(actor, self._told, self._types, _AT_ONCE), None
+                return self._told, self._page(actor, self._told), None
             gone = Gone()
         except Gone as error:
             gone = error
         since = _now(actor)
-        return since, read_page(actor, since, self._types, _AT_ONCE), gone
+        return since, self._page(actor, since), gone
+
+    def _page(self, actor: Actor, told: Told) -> Page:
+        return read_page(actor, told, self._types, _AT_ONCE, _ROOM)
 
     def _event(self, name: str, data: dict[str, Any], told: Told) -> bytes:
         """An event, whose id is the cursor of what has been told with it."""
@@ -177,7 +183,11 @@ def open_stream(
     """A stream of the changes after a cursor, or from now on. `again` lets the actor in anew, or
     raises; `connection` is their socket, where the server tells it. Raises as `Stream.open`."""
     stream = Stream(actor, types, again)
-    stream.open(since, connection)
+    try:
+        stream.open(since, connection)
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 

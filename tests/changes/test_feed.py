@@ -242,7 +242,7 @@ def test_a_purge_leaves_the_kept_ones_and_the_cursors_at_and_above_the_floor(ali
 
 def test_a_book_that_was_erased_meanwhile_is_not_found(alice):
     with alice.app.app_context(), pytest.raises(NotFound):
-        part.read(book_of(alice)._replace(stream_id=2**40), None, (), 1)
+        part.read(book_of(alice)._replace(stream_id=2**40), None, (), 1, 1)
 
 
 def test_what_is_below_the_floor_and_not_deleted_yet_is_not_told(alice, story):

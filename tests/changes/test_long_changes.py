@@ -3,7 +3,7 @@
 import pytest
 
 from contactapp.audit import trail
-from contactapp.changes import part, service
+from contactapp.changes import feed, service, stream
 from tests.support.feed import follow, page
 
 ROOM = 2500  # bytes, in which there are two or three of these changes
@@ -33,7 +33,7 @@ def walk(person, path):
 # IV-4
 @pytest.mark.parametrize("query", [{}, {"types": "contact,data"}])
 def test_the_feed_ends_an_answer_early(writer, monkeypatch, query):
-    monkeypatch.setattr(part, "PAGE_BYTES", ROOM)
+    monkeypatch.setattr(feed, "PAGE_BYTES", ROOM)
     writer.contact()
     items, counts, since, more = [], [], None, True
     while more:
@@ -45,6 +45,17 @@ def test_the_feed_ends_an_answer_early(writer, monkeypatch, query):
     assert len(counts) > 1
     assert max(counts) <= 4
     assert follow(writer, since, **query) == ([], since)
+
+
+def test_a_stream_is_given_little_at_once(writer, opened, monkeypatch):
+    """For as long as its client takes to read that, it is kept."""
+    assert stream._ROOM <= 2**20
+    since = page(writer, limit=1)["next_cursor"]
+    monkeypatch.setattr(stream, "_ROOM", ROOM)
+    parts, counts = opened(writer, f"/changes/stream?since={since}"), []
+    while sum(counts) < 6:  # five changes, and that all were told
+        counts.append(len(parts.next()))
+    assert max(counts) <= 4
 
 
 # IV-4
@@ -63,7 +74,7 @@ def test_a_page_of_changes_ends_early(writer, monkeypatch, module, path):
 
 
 def test_one_that_is_longer_than_a_page_is_a_page(writer, monkeypatch):
-    for module in (part, service, trail):
+    for module in (feed, service, trail):
         monkeypatch.setattr(module, "PAGE_BYTES", 1)
     assert len(follow(writer)[0]) == 6
     for path in ("/data-history/a?limit=500", "/audit?entity=data&limit=500"):

@@ -1,7 +1,9 @@
 """When a stream ends, and what it takes of a process meanwhile."""
 
 import socket
+import struct
 import time
+from contextlib import closing
 
 import pytest
 
@@ -11,8 +13,9 @@ from contactapp.changes import poller, stream
 from contactapp.database import lane
 from contactapp.engine import DatabaseUnavailable
 from tests.support.cast import Cast, refused
+from tests.support.deployment import until
 from tests.support.engines import on_one_engine
-from tests.support.events import PATIENCE
+from tests.support.events import PATIENCE, Parts
 from tests.support.numbers import read
 from tests.support.stored import set_user
 
@@ -143,6 +146,55 @@ def test_a_client_that_takes_nothing_is_hung_up_on(app, monkeypatch, why):
             with pytest.raises(BrokenPipeError):
                 ours.sendall(bytes(10**7))
     assert listener.gone
+
+
+@on_one_engine
+def test_where_no_thread_can_be_started_nothing_is_left_of_it(one_place, monkeypatch):
+    """The next one starts it; else nobody would be told of other processes' changes any more."""
+    alice = Cast(one_place).alice
+    with one_place.app_context():
+        looking = poller.poller()
+    until(lambda: looking._thread is None)
+    with monkeypatch.context() as patch:
+        patch.setattr(poller.threading.Thread, "start", _no_thread)
+        refused(alice.get("/changes/stream"), 500, "internal_error")
+    assert (looking._all, looking._thread) == (frozenset(), None)
+    with closing(Parts(alice.get("/changes/stream"))) as parts:
+        assert names(parts.next()) == ["ready"]
+        assert looking._thread.is_alive()
+
+
+def _no_thread(_thread):
+    raise RuntimeError("can't start new thread")
+
+
+@on_one_engine
+def test_a_client_that_answers_no_more_is_given_up_within_a_minute(app):
+    """It has not hung up; what it was sent is sent again and again, until the system says so."""
+    with (
+        app.app_context(),
+        socket.create_server(("127.0.0.1", 0)) as place,
+        socket.create_connection(place.getsockname()) as theirs,
+        place.accept()[0] as ours,
+    ):
+        listener = poller.Listener(frozenset({1}), ours)
+        assert poller._SENDING < listener_patience(ours) < 60
+        reset(theirs)
+        with poller.poller().listening(listener):
+            until(lambda: listener.gone)
+        # The system's own word for it, an error, was heard: no log need have it.
+        with pytest.raises(BrokenPipeError):
+            ours.sendall(b":")
+
+
+def listener_patience(connection):
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
+
+
+def reset(connection):
+    """End it with an error for the other side, as its system would."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def test_it_holds_no_connection_and_all_share_one_thread(app, cast, opened):
