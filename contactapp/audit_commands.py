@@ -9,6 +9,7 @@ import click
 
 from . import ready_app
 from .audit import outside, verification
+from .progress import progress
 
 
 @click.group()
@@ -25,14 +26,11 @@ def audit() -> None:
 def audit_verify(against: Path | None) -> None:
     """Follow every chain of changes and events, and name the first broken link of each."""
     with ready_app().app_context():
-        following = click.progressbar(
-            verification.follow_all(),
-            length=verification.count_chains(),
-            label="Following the chains",
-            file=sys.stderr,
-        )
-        with following as chains:
-            found = list(chains)
+        found = []
+        with progress("Following the chains", verification.count_chains()) as advance:
+            for chain in verification.follow_all():
+                found.append(chain)
+                advance(1)
         broken = [chain for chain in found if chain.broken]
         if against is not None:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +18,7 @@ from .backup.source import key_of
 from .clock import rfc3339
 from .config import Settings, load
 from .engine import DatabaseFailure
+from .progress import progress
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -34,7 +35,7 @@ def backup_create(output: Path | None) -> None:
     with (
         ready_app().app_context(),
         _told("No backup was made"),
-        _bar("Backing up", creating.count_rows()) as advance,
+        progress("Backing up", creating.count_rows()) as advance,
     ):
         made = creating.create(output and output.absolute(), advance)
     rows = sum(made.rows.values())
@@ -59,7 +60,7 @@ def backup_list() -> None:
 def backup_verify(file: Path) -> None:
     """Restore FILE into a database that is thrown away, and follow its chains."""
     # The file is read twice.
-    with _told("It cannot be restored"), _bar("Verifying", 2 * file.stat().st_size) as advance:
+    with _told("It cannot be restored"), progress("Verifying", 2 * file.stat().st_size) as advance:
         report = restoring.verify(load(), file, advance)
     _tell_of(report)
     for problem in report.problems:
@@ -83,7 +84,7 @@ def backup_restore(file: Path, force: bool, lists: tuple[Path, ...]) -> None:
     """Restore FILE to where the settings say, on either engine. End the server before."""
     with (
         _told("Nothing was restored, all is as it was"),
-        _bar("Restoring", 2 * file.stat().st_size) as advance,
+        progress("Restoring", 2 * file.stat().st_size) as advance,
     ):
         settings = load()
         report = restoring.restore(settings, file, list(lists), force=force, progress=advance)
@@ -121,13 +122,6 @@ def _told(so: str) -> Iterator[None]:
 
 def _end(why: str) -> NoReturn:
     raise click.ClickException(why)
-
-
-@contextmanager
-def _bar(label: str, length: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error."""
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield bar.update
 
 
 def _size(size: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +24,7 @@ from .imports.schemas import POLICIES
 from .imports.stored import PART, Import
 from .incoming import parsed_query
 from .multipart import Upload
+from .progress import Advance, progress
 
 REJECTED = 3  # the exit code where not all rows could be taken
 _SHOWN = 20  # rejected rows
@@ -48,12 +49,25 @@ def import_file(
     asked |= {"format": format_} if format_ else {}
     with ready_app().app_context():
         actor, upload = _actor(login), _upload(file)
-        with click.progressbar(length=upload.size, label="Importing", file=sys.stderr) as bar:
+        with progress("Importing", upload.size) as advance:
             one = imports.start_import(actor, upload, asked).one
-            one = imports.finish(actor, one, lambda now: bar.update(now.consumed - bar.pos))
-            bar.update(upload.size - bar.pos)
+            one = imports.finish(actor, one, _advanced(advance, one))
+            advance(upload.size - one.consumed)
         rows = imports.with_rows(actor.book, one, {"action": ("reject",), "skip": 0, "limit": 20})
     _summarise(one, rows["rows"])
+
+
+def _advanced(advance: Advance, one: Import) -> Callable[[Import], None]:
+    """Tells how much more of its file was read each time."""
+    before = one.consumed
+    advance(before)
+
+    def told(now: Import) -> None:
+        nonlocal before
+        advance(now.consumed - before)
+        before = now.consumed
+
+    return told
 
 
 def _upload(file: Path) -> Upload:
@@ -113,9 +127,12 @@ def export_file(login: str, format_: str, version: str, output: Path | None) -> 
 
 
 def _with_bar(made: exports.Export) -> Iterator[bytes]:
-    with click.progressbar(length=made.contacts, label="Exporting", file=sys.stderr) as bar:
+    left = made.contacts
+    with progress("Exporting", left) as advance:
         for part in made.parts:
-            bar.update(min(exports.AT_ONCE, made.contacts - bar.pos))
+            some = min(exports.AT_ONCE, left)
+            left -= some
+            advance(some)
             yield part
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from . import crypto, key_rotation, ready_app
 from .backup import shelf
 from .backup.archive import BadArchive, Reader
 from .config import ConfigError, Settings, load
+from .progress import progress
 
 _SETTING = "CONTACTAPP_MASTER_KEYS"
 _WHERE = (
@@ -59,10 +59,10 @@ def keys_rotate() -> None:
         newest = next(iter(counts))
         wrapped = left = 0
         length = sum(counts.values()) - counts[newest]
-        with click.progressbar(length=length, label="Wrapping", file=sys.stderr) as bar:
+        with progress("Wrapping", length) as advance:
             for some, others in key_rotation.rotate():
                 wrapped, left = wrapped + some, left + others
-                bar.update(some + others)
+                advance(some + others)
     click.echo(f"{wrapped} keys are wrapped with {newest} now.")
     if left:
         raise click.ClickException(
