@@ -98,7 +98,7 @@ class Wire:
         response.begin()
         reply = Reply(response.status, _seconds(response.headers.get("Retry-After")))
         source.until = min(until, time.monotonic() + _BODY_SECONDS)
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(Exception):  # http.client raises this and that, and none of it counts
             while response.read(8192):
                 pass
         if response.will_close or not response.isclosed():
@@ -154,6 +154,7 @@ def _reason(error: BaseException) -> str | None:
         (ssl.SSLError, "tls"),
         (OSError, "connection"),
         (http.client.HTTPException, "protocol"),
+        (ValueError, "protocol"),  # which http.client lets through for a number here and there
     ):
         if isinstance(error, kind):
             return reason
