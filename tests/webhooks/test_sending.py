@@ -11,6 +11,7 @@ from ipaddress import ip_network
 import pytest
 
 from contactapp import clock
+from contactapp.database import Sql, lane, write_transaction
 from contactapp.jobs import service as jobs
 from contactapp.webhooks import connecting, ending, turns, wire
 from contactapp.worker import HANDLERS
@@ -39,6 +40,7 @@ def now(monkeypatch):
     return standing
 
 
+_SEALED = Sql("UPDATE webhook SET sealed = ? WHERE id = ?")
 _NEXT_JOB = (
     "SELECT next_at FROM job WHERE kind = 'webhook.send' AND ref = ? AND status = 'pending' "
     "ORDER BY id DESC LIMIT 1"
@@ -276,6 +278,22 @@ def test_a_clock_that_was_ahead_puts_nothing_off(owner, receiver, now):
     send(owner, made)
     assert newest(owner, made)["status"] == "delivered"
 
+
+
+# PR-3
+@on_one_engine
+def test_what_does_not_open_is_not_told_and_keeps_nothing_waiting(owner, receiver, caplog):
+    made, another = hook(owner, receiver), hook(owner, receiver)
+    read = "SELECT sealed FROM webhook WHERE id = ?"
+    [(own,)], [(foreign,)] = (rows(owner.app, read, one["id"]) for one in (made, another))
+    with owner.app.app_context():
+        for sealed in (foreign, own):
+            write_transaction(lane().run)(_SEALED, (sealed, made["id"]))
+            owner.contact()
+            send(owner, made)
+    assert [got.seq for got in receiver.got] == [2]
+    assert [one["status"] for one in deliveries(owner, made)] == ["delivered", "cancelled"]
+    assert "does not open" in caplog.text
 
 
 def test_messages_come_in_order_over_one_connection(owner, receiver):
