@@ -4,36 +4,26 @@ import os
 import threading
 import time
 
-import pytest
-
 from contactapp.database import Sql, lane, write_transaction
 from contactapp.webhooks import senders, turns, wire
 from tests.jobs.test_worker import settings_of, until
 from tests.support.command import CONTACTAPP, finish, let_go, poised, start
 from tests.support.engines import on_one_engine
 from tests.support.stored import set_user
-from tests.webhooks.conftest import INSIDE, Receiver, deliveries, hook, rows, send
+from tests.webhooks.conftest import INSIDE, deliveries, hook, rows, send
 
 MANY = 1000
 # A worker that is killed when the receiver has the message and nobody has marked it.
 KILLED = """
 import os, signal
 from contactapp.webhooks import turns
-inner = turns._kept
 def killed(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
-turns._kept = killed
+turns.kept = killed
 with app.app_context():
     turns.take_turn(int(os.environ["WEBHOOK"]))
 """
 _EXPIRED = Sql("UPDATE webhook SET lease_until = 1 WHERE id = ? AND lease IS NOT NULL")
-
-
-@pytest.fixture
-def other():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def create(person, count):

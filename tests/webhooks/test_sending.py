@@ -13,7 +13,7 @@ import pytest
 from contactapp import clock
 from contactapp.database import Sql, lane, write_transaction
 from contactapp.jobs import service as jobs
-from contactapp.webhooks import connecting, ending, turns, wire
+from contactapp.webhooks import connecting, ending, outcomes, turns, wire
 from contactapp.worker import HANDLERS
 from tests.jobs.conftest import Clock
 from tests.support.engines import on_one_engine
@@ -236,9 +236,9 @@ def test_a_message_is_tried_ten_times_within_a_day(owner, receiver, now):
         assert (job_at == now.now + round(1000 * waits[-1])) == soon, waits
         now.pass_(waits[-1] + 0.002)  # or a millisecond too early
     assert newest(owner, made)["attempts"] == len(receiver.got) == 10
-    for wait, due in zip(waits, turns.SCHEDULE, strict=False):
+    for wait, due in zip(waits, outcomes.SCHEDULE, strict=False):
         assert 0.8 * due <= wait <= 1.2 * due
-    jitter = {wait / due for wait, due in zip(waits, turns.SCHEDULE, strict=False)}
+    jitter = {wait / due for wait, due in zip(waits, outcomes.SCHEDULE, strict=False)}
     assert len(jitter) > 3
     assert 0.75 * DAY < (now.now - began) / 1000 < 1.25 * DAY
     assert owner.get(f"/webhooks/{made['id']}").json["status"] == "retrying"
@@ -278,6 +278,40 @@ def test_a_clock_that_was_ahead_puts_nothing_off(owner, receiver, now):
     send(owner, made)
     assert newest(owner, made)["status"] == "delivered"
 
+
+
+# WH-2
+@on_one_engine
+def test_who_is_led_elsewhere_is_told_nothing_more_and_says_nothing_about_it(
+    owner, receiver, other, monkeypatch
+):
+    made = hook(owner, receiver)
+    path = f"/webhooks/{made['id']}"
+
+    def refuse(_number, handler):
+        owner.patch(path, json={"url": other.url})
+        handler.say(410)
+
+    receiver.answers = refuse
+    owner.contact()
+    send(owner, made)
+    assert owner.get(path).json["status"] == "active"
+    send(owner, made)
+    assert [got.seq for got in other.got] == [1]
+    real = turns.message
+
+    def message(delivery_id):
+        if len(other.got) == 2:  # in the middle of a turn
+            owner.patch(path, json={"url": receiver.url})
+        return real(delivery_id)
+
+    monkeypatch.setattr(turns, "message", message)
+    receiver.answers = lambda _, handler: handler.say(204)
+    owner.contact()
+    owner.contact()
+    send(owner, made)
+    assert [got.seq for got in other.got] == [1, 2]
+    assert [got.seq for got in receiver.got] == [1, 3]
 
 
 # PR-3
