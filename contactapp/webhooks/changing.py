@@ -31,7 +31,10 @@ _STORE = Sql(
 # What who sends is still told by the address before says nothing about this one.
 _LET_GO = Sql("UPDATE webhook SET lease = NULL, lease_until = 0 WHERE id = ?")
 _ROTATE = Sql("UPDATE webhook SET sealed = ?, version = version + 1, updated_at = ? WHERE id = ?")
-_DUE = Sql("UPDATE webhook_delivery SET next_at = ? WHERE webhook_id = ? AND status = 'pending'")
+_DUE = Sql(
+    "UPDATE webhook_delivery SET next_at = ? "
+    "WHERE webhook_id = ? AND status = 'pending' AND attempts > 0"
+)
 _DELETE = Sql("DELETE FROM webhook WHERE id = ?")
 
 Versions = tuple[int, ...] | None

@@ -33,7 +33,11 @@ _READY = (
     "w.active AND (w.paused_until <= ? OR w.paused_until > ?) "
     "AND (w.lease IS NULL OR w.lease_until <= ? OR w.lease_until > ?)"
 )
-_DUE = "d.webhook_id = w.id AND d.status = 'pending' AND (d.next_at <= ? OR d.next_at > ?)"
+# What was not tried yet is due, whatever time a clock that was ahead wrote into its row.
+_DUE = (
+    "d.webhook_id = w.id AND d.status = 'pending' "
+    "AND (d.attempts = 0 OR d.next_at <= ? OR d.next_at > ?)"
+)
 _WAITING = Sql(
     f"SELECT w.id, w.failures > 0 FROM webhook w WHERE {_READY} AND EXISTS "  # noqa: S608
     f"(SELECT 1 FROM webhook_delivery d WHERE {_DUE}) ORDER BY w.id"
@@ -55,9 +59,9 @@ _SOME = Sql(
 )
 _RELEASE = Sql("UPDATE webhook SET lease = NULL, lease_until = 0 WHERE id = ? AND lease = ?")
 _NEXT = Sql(
-    "SELECT w.paused_until, min(d.next_at) FROM webhook w JOIN webhook_delivery d "
-    "ON d.webhook_id = w.id AND d.status = 'pending' WHERE w.id = ? AND w.active "
-    "GROUP BY w.paused_until"
+    "SELECT w.paused_until, min(CASE WHEN d.attempts = 0 THEN 0 ELSE d.next_at END) "
+    "FROM webhook w JOIN webhook_delivery d ON d.webhook_id = w.id AND d.status = 'pending' "
+    "WHERE w.id = ? AND w.active GROUP BY w.paused_until"
 )
 
 
