@@ -39,12 +39,12 @@ _DUE = (
     "AND (d.attempts = 0 OR d.next_at <= ? OR d.next_at > ?)"
 )
 _WAITING = Sql(
-    f"SELECT w.id, w.failures > 0 FROM webhook w WHERE {_READY} AND EXISTS "  # noqa: S608
+    f"SELECT w.id, w.user_id, w.failures > 0 FROM webhook w WHERE {_READY} AND EXISTS "  # noqa: S608
     f"(SELECT 1 FROM webhook_delivery d WHERE {_DUE}) ORDER BY w.id"
 )
 # Without the lease: what a webhook is told while somebody holds it, that one looks for once more.
 _HAS_WORK = Sql(
-    "SELECT w.failures > 0 FROM webhook w WHERE w.id = ? AND w.active "  # noqa: S608
+    "SELECT w.user_id, w.failures > 0 FROM webhook w WHERE w.id = ? AND w.active "  # noqa: S608
     "AND (w.paused_until <= ? OR w.paused_until > ?) AND EXISTS "
     f"(SELECT 1 FROM webhook_delivery d WHERE {_DUE})"
 )
@@ -73,16 +73,24 @@ class Turn(NamedTuple):
     quick: bool | None = None
 
 
-def waiting() -> list[tuple[int, bool]]:
-    """The webhooks to which something is due and that nobody holds, and whether they fail."""
+class Waiting(NamedTuple):
+    """A webhook to which something is due, its user, and whether its last message failed."""
+
+    id: int
+    user_id: int
+    fails: bool
+
+
+def waiting() -> list[Waiting]:
+    """The webhooks to which something is due and that nobody holds."""
     rows = lane().all(_WAITING, (*_past(), *_past(LEASE_MS), *_past()))
-    return [(id_, bool(fails)) for id_, fails in rows]
+    return [Waiting(id_, user_id, bool(fails)) for id_, user_id, fails in rows]
 
 
-def has_work(webhook_id: int) -> bool | None:
-    """Whether a webhook to which something is due fails; None where nothing is due to it."""
+def awaits(webhook_id: int) -> Waiting | None:
+    """A webhook to which something is due, whoever holds it; None where nothing is."""
     row = lane().one(_HAS_WORK, (webhook_id, *_past(), *_past()))
-    return row and bool(row[0])
+    return row and Waiting(webhook_id, row[0], bool(row[1]))
 
 
 def _past(ahead: int = _AHEAD_MS) -> tuple[int, int]:
@@ -93,7 +101,7 @@ def _past(ahead: int = _AHEAD_MS) -> tuple[int, int]:
 
 def take_turn(webhook_id: int, is_ending: Callable[[], bool] = lambda: False) -> Turn:
     """Send what is due to a webhook, unless another holds it, for some seconds at most."""
-    if has_work(webhook_id) is None:
+    if awaits(webhook_id) is None:
         return Turn()
     lease = uuid.uuid4().hex
     if not _claim(webhook_id, lease):
