@@ -154,7 +154,6 @@ def _reason(error: BaseException) -> str | None:
         (ssl.SSLError, "tls"),
         (OSError, "connection"),
         (http.client.HTTPException, "protocol"),
-        (ValueError, "protocol"),  # which http.client lets through for a number here and there
     ):
         if isinstance(error, kind):
             return reason
