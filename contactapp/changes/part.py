@@ -24,35 +24,35 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 # One statement sees one state of the database: the stream's, that of the cursor's own row, and the
 # changes after it. Those up to the floor are gone or about to be, but for the head of the one at
 # the floor, by which a cursor there is checked.
-_AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
+_AFTER = "max(?, s.floor)"
 _COLUMNS = (
     *("seq", "head", "entity", "op", "entity_id", "version", "changed_fields", "at", "actor_id"),
     *("request_id", "sealed"),
 )
 _PART = (
-    "SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, {}, "  # noqa: S608
+    f"SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, {{}}, "  # noqa: S608
     f"{', '.join(f'd.{name}' for name in _COLUMNS[:-1])}, {{}} FROM stream s "
     "LEFT JOIN change c ON c.stream_id = s.id AND c.seq = ? "
     f"LEFT JOIN change e ON e.stream_id = s.id AND e.seq = {_AFTER} + ? "
-    "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq"
+    "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq LIMIT ?"
 )
-_FOUND = (
-    f"FROM change WHERE stream_id = ? AND seq > {_AFTER} AND seq <= {_AFTER} + ?{{}} "
-    "ORDER BY seq LIMIT ?"
-)
+_FOUND = f"{{0}}seq > {_AFTER} AND {{0}}seq <= {_AFTER} + ?"
 # Nearly always: all that was found, unless one is so long that all might be more than an answer has
-# room for. Adding up their lengths takes a tenth of a page's time.
+# room for. Adding up their lengths takes a tenth of a page's time, and rows of a subquery would be
+# copied, which takes half of it.
 _SHORT = _PART.format(
-    "d.size",
-    "CASE WHEN d.size <= ? THEN d.sealed END",
-    f"(SELECT {', '.join(_COLUMNS)}, coalesce(length(sealed), 0) AS size {_FOUND}) d ON 1 = 1",
+    "length(d.sealed)",
+    "CASE WHEN length(d.sealed) <= ? THEN d.sealed END",
+    f"change d ON d.stream_id = s.id AND {_FOUND.format('d.')}{{}}",
 )
 # `found`: how many there would be if the answer had room for them.
 _LONG = _PART.format(
     "k.found",
     "d.sealed",
     "(SELECT p.seq, count(*) OVER () AS found, sum(p.size) OVER (ORDER BY p.seq) - p.size AS above "  # noqa: S608
-    f"FROM (SELECT seq, coalesce(length(sealed), 0) AS size {_FOUND}) p) k ON k.above < ? "
+    "FROM (SELECT d.seq, coalesce(length(d.sealed), 0) AS size FROM stream s JOIN change d "
+    f"ON d.stream_id = s.id AND {_FOUND.format('d.')}{{}} WHERE s.id = ? "
+    "ORDER BY d.seq LIMIT ?) p) k ON k.above < ? "
     "LEFT JOIN change d ON d.stream_id = s.id AND d.seq = k.seq",
 )
 _ONE = Sql(
@@ -112,14 +112,14 @@ def _found(
     """Rows of the stream's state and a change each, or one without a change, and how many changes
     there would be if an answer had room for them, up to one more than the limit."""
     id_, span = book.stream_id, _LOOKED_THROUGH if types else limit  # numbers have no gaps
-    after = (seq, id_)
-    looking = (seq, *after, span, id_, *after, *after, span, limit + 1)
-    room = PAGE_BYTES // (limit + 1)
-    rows = lane().all(_statement(_SHORT, types), (room, *looking, id_))
+    state, found, most = (seq, seq, span), (seq, seq, span), limit + 1
+    room = PAGE_BYTES // most
+    rows = lane().all(_statement(_SHORT, types), (room, *state, *found, id_, most))
     if any(row[6] is not None and row[6] > room for row in rows):
-        rows = lane().all(_statement(_LONG, types), (*looking, PAGE_BYTES, id_))
+        part = (*found, id_, most, PAGE_BYTES)
+        rows = lane().all(_statement(_LONG, types), (*state, *part, id_, most))
         return rows, rows[0][6] or 0 if rows else 0
-    return rows, sum(row[6] is not None for row in rows)
+    return rows, sum(row[7] is not None for row in rows)
 
 
 def _check(since: Position, state: Position, floor: int, known: bytes | None) -> None:
@@ -132,7 +132,7 @@ def _check(since: Position, state: Position, floor: int, known: bytes | None) ->
 def _statement(part: str, types: frozenset[str]) -> Sql:
     """The words of a type come from TYPES."""
     wanted = [
-        f"(entity = '{entity}' AND op = '{op}')"
+        f"(d.entity = '{entity}' AND d.op = '{op}')"
         for entity in ENTITIES
         for op, shown in SHOWN.items()
         if types & {entity, f"{entity}.{shown}"}

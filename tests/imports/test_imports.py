@@ -193,6 +193,7 @@ def test_what_is_left_out_of_a_row_is_told(owner):
     assert told == [["/uid"], ["/uid"], ["/vcard"], ["/notes"]]
     assert b"ROLE:kept" in export(owner)
     assert b"UID:other" not in export(owner)
+    assert b"X-A" not in export(owner)
 
 
 def test_nothing_that_was_rejected_is_404(owner):
