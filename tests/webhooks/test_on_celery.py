@@ -39,7 +39,7 @@ def test_a_forked_worker_sends_and_ends_when_it_has_sent(
         assert held.wait(20), worker.log
         worker.process.terminate()
         until(lambda: "Warm shutdown" in worker.log)
-        threading.Timer(1.0, hold.set).start()  # by then its child has been told to end
+        threading.Timer(3.0, hold.set).start()  # by then its child would have gone
         assert worker.process.wait(30) == 0, worker.log
     finally:
         worker.kill()
