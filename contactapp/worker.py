@@ -141,7 +141,8 @@ def _new_celery() -> Celery:
         sys.exit(f"contactapp: {error}")
     from .jobs.celery_worker import CeleryWorker
 
-    return CeleryWorker(settings, _ready_app, HANDLERS, periods(settings), LAST_WORDS).celery
+    about = (settings, _ready_app, HANDLERS, periods(settings), LAST_WORDS)
+    return CeleryWorker(*about, lambda: senders.senders().stop()).celery
 
 
 def _ready_app() -> Flask:

@@ -26,7 +26,8 @@ _LONGEST = 500  # wake-ups in the broker, above which a scan adds none
 
 
 class CeleryWorker:
-    """Does the jobs of these kinds when Celery says so; `ready` makes the application."""
+    """Does the jobs of these kinds when Celery says so; `ready` makes the application, and `ending`
+    has each process end what its jobs began beside them."""
 
     def __init__(
         self,
@@ -35,8 +36,10 @@ class CeleryWorker:
         handlers: Mapping[str, Handler],
         periods: Mapping[str, int],
         last_words: Mapping[str, LastWord] | None = None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         self._ready = ready
+        self._ending = ending
         self._handlers = handlers
         self._periods = dict(periods)
         self._last_words = last_words or {}
@@ -47,6 +50,9 @@ class CeleryWorker:
         self.celery.conf.beat_schedule = {"scan": {"task": SCAN, "schedule": SCAN_SECONDS}}
         self.celery.conf.beat_scheduler = Beat
         signals.worker_init.connect(self._prepare)
+        # The first in each forked process, the second where Celery forks none.
+        for ends in (signals.worker_process_shutdown, signals.worker_shutdown):
+            ends.connect(self._end)
         if settings.is_production:
             signals.celeryd_init.connect(_without_banner)
             signals.setup_logging.connect(_log_lines)
@@ -86,6 +92,10 @@ class CeleryWorker:
     def _prepare(self, **_about: Any) -> None:
         os.umask(0o077)
         _ = self.app
+
+    def _end(self, **_about: Any) -> None:
+        if "app" in vars(self):  # else nothing was begun
+            guarded(self.app, self._ending)
 
 
 class Beat(beat.Scheduler):

@@ -28,8 +28,13 @@ _STORE = Sql(
     "failures = 0, failing_since = NULL, paused_until = 0, disabled_reason = NULL, "
     "disabled_at = NULL WHERE id = ?"
 )
+# What who sends is still told by the address before says nothing about this one.
+_LET_GO = Sql("UPDATE webhook SET lease = NULL, lease_until = 0 WHERE id = ?")
 _ROTATE = Sql("UPDATE webhook SET sealed = ?, version = version + 1, updated_at = ? WHERE id = ?")
-_DUE = Sql("UPDATE webhook_delivery SET next_at = ? WHERE webhook_id = ? AND status = 'pending'")
+_DUE = Sql(
+    "UPDATE webhook_delivery SET next_at = ? "
+    "WHERE webhook_id = ? AND status = 'pending' AND attempts > 0"
+)
 _DELETE = Sql("DELETE FROM webhook WHERE id = ?")
 
 Versions = tuple[int, ...] | None
@@ -61,11 +66,14 @@ def _patch(actor: Actor, webhook_id: int, patch: dict[str, Any], versions: Versi
     follow(*streams)
     webhook = _locked(actor, webhook_id, versions).webhook
     given = {name: patch[name] for name in ("url", "description") if name in patch}
-    private = webhook.private(actor.key_id)._replace(**given)
+    before = webhook.private(actor.key_id)
+    private = before._replace(**given)
     types = " ".join(patch.get("types", webhook.types.split()))
     active, now = patch.get("active", bool(webhook.active)), clock.now_ms()
     sealed = private.sealed(keyring().cipher(actor.key_id), actor.user_id, webhook.uid)
     lane().run(_STORE, (types, active, sealed, webhook.version + 1, now, webhook_id))
+    if private.url != before.url:
+        lane().run(_LET_GO, (webhook_id,))
     if active:
         lane().run(_DUE, (now, webhook_id))
         enqueue(JOB, webhook_id)

@@ -55,7 +55,11 @@ def addresses(target: Target, until: float) -> list[Address]:
     if not _lookups.acquire(timeout=max(0.0, until - time.monotonic())):
         raise Failed("timeout")
     thread = threading.Thread(target=look, name="webhook-dns", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the system gives no more threads
+        _lookups.release()
+        raise Failed("timeout") from None
     thread.join(max(0.0, until - time.monotonic()))
     if not found:
         raise Failed("timeout")

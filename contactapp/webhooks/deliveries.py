@@ -39,7 +39,8 @@ _TOTAL = (
 )
 _COUNT, _COUNT_BY_STATUS = Sql(_TOTAL), Sql(_TOTAL + _OF_STATUS)
 _ONE = Sql(_SHOWN + "AND w.id = ? AND d.id = ?")
-_EXPORTED = Sql(_SHOWN + "AND d.id > ? ORDER BY d.id LIMIT ?")
+_EXPORTED = Sql(_SHOWN + "AND w.id = ? AND d.id > ? ORDER BY d.id LIMIT ?")
+_OWN = Sql("SELECT id FROM webhook WHERE user_id = ? ORDER BY id")
 _ACTIVE = Sql("SELECT active FROM webhook WHERE user_id = ? AND id = ?")
 _REPLAY = Sql(
     "UPDATE webhook_delivery SET status = 'pending', attempts = 0, next_at = ?, error = NULL, "
@@ -50,15 +51,24 @@ _SOME_OLD = Sql(
     "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery "
     "WHERE status <> 'pending' AND updated_at < ? LIMIT ?)"
 )
-_SOME_LEFT = Sql(
-    "DELETE FROM webhook_delivery WHERE id IN (SELECT d.id FROM webhook_delivery d "
-    "LEFT JOIN webhook w ON w.id = d.webhook_id WHERE w.id IS NULL LIMIT ?)"
+# A webhook that is no more, from one number to the next in the index: looking at every delivery
+# would keep SQLite's other writers waiting.
+_LEFT = Sql(
+    "WITH RECURSIVE told(id) AS (SELECT min(webhook_id) FROM webhook_delivery UNION ALL "
+    "SELECT (SELECT min(d.webhook_id) FROM webhook_delivery d WHERE d.webhook_id > told.id) "
+    "FROM told WHERE told.id IS NOT NULL) SELECT told.id FROM told "
+    "WHERE told.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM webhook w WHERE w.id = told.id) "
+    "LIMIT 1"
 )
-# Of writes that began before their webhook was switched off.
+_SOME_LEFT = Sql(
+    "DELETE FROM webhook_delivery WHERE id IN "
+    "(SELECT id FROM webhook_delivery WHERE webhook_id = ? LIMIT ?)"
+)
+# Of writes that began before their webhook was switched off. CROSS: SQLite keeps to this order.
 _SOME_LATE = Sql(
     "UPDATE webhook_delivery SET status = 'cancelled', updated_at = ? WHERE id IN ("
-    "SELECT d.id FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id "
-    "WHERE d.status = 'pending' AND NOT w.active LIMIT ?)"
+    "SELECT d.id FROM webhook w CROSS JOIN webhook_delivery d "
+    "WHERE d.webhook_id = w.id AND d.status = 'pending' AND NOT w.active LIMIT ?)"
 )
 
 
@@ -108,8 +118,8 @@ def replay(actor: Actor, webhook_id: int, delivery_id: int) -> dict[str, Any]:
 def _replay(actor: Actor, webhook_id: int, delivery_id: int) -> None:
     _check_active(actor, webhook_id, delivery_id)
     now = clock.now_ms()
+    _send_soon(webhook_id)  # locks the webhook, before its delivery as who sends does
     lane().run(_REPLAY, (now, now, delivery_id, webhook_id))
-    _send_soon(webhook_id)
 
 
 def _send_soon(webhook_id: int) -> None:
@@ -165,20 +175,22 @@ def _shown(
 
 
 def export_deliveries(user_id: int) -> Iterator[dict[str, Any]]:
-    """Every delivery to a user's webhooks that is kept, some hundreds at a time."""
-    last = 0
-    while rows := lane().all(_EXPORTED, (user_id, last, _BATCH)):
-        yield from (_shown(*row) for row in rows)
-        last = rows[-1][0]
+    """Every delivery to a user's webhooks that is kept, some hundreds at a time, of one webhook
+    after the other: the index has them so."""
+    for (webhook_id,) in lane().all(_OWN, (user_id,)):
+        last = 0
+        while rows := lane().all(_EXPORTED, (user_id, webhook_id, last, _BATCH)):
+            yield from (_shown(*row) for row in rows)
+            last = rows[-1][0]
 
 
 @write_transaction
 def purge_some() -> int:
     """Delete some deliveries that are long over, and some of webhooks that are no more, and cancel
     some that webhooks are not to have; how many."""
-    now = clock.now_ms()
+    now, left = clock.now_ms(), lane().one(_LEFT)
     return (
         lane().run(_SOME_OLD, (now - KEPT_MS, _BATCH))
-        + lane().run(_SOME_LEFT, (_BATCH,))
+        + (lane().run(_SOME_LEFT, (left[0], _BATCH)) if left else 0)
         + lane().run(_SOME_LATE, (now, _BATCH))
     )

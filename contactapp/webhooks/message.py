@@ -3,16 +3,20 @@ delivery that waits holds nothing about anybody, and tells nothing that was eras
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import orjson
 
 from .. import clock
 from ..changes.part import item_at
+from ..crypto import SealError
 from ..database import Sql, lane
 from ..keyring import Erased
 from .signature import signatures
 from .stored import Private, opened
+
+log = logging.getLogger("contactapp")
 
 TRIAL = "webhook.test"
 
@@ -57,7 +61,7 @@ def message_id(uid: str) -> str:
 
 def message(delivery_id: int) -> Message | None:
     """What a pending delivery says; None where nothing is to be said any more: the webhook is off,
-    its user may not read the book, or the change is no longer kept."""
+    its user may not read the book, or the change is no longer kept, or was tampered with."""
     row = lane().one(_FOUND, (delivery_id,))
     if row is None:
         return None
@@ -73,6 +77,9 @@ def message(delivery_id: int) -> Message | None:
             told = item and _event(item, book_id if stream_id == books_stream else None)
         private = opened(user_key, about[1], about[0], about[2])
     except Erased:
+        return None
+    except SealError:  # or nothing after it would ever be told
+        log.error("what delivery %d would tell does not open", delivery_id)
         return None
     return Message(private, message_id(uid), orjson.dumps(told), attempts) if told else None
 

@@ -8,7 +8,7 @@ and taken away by the first write that finds no webhook: whoever deletes one nee
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ..actor import Book
@@ -18,20 +18,30 @@ from ..jobs.service import enqueue
 JOB = "webhook.send"
 DATA = "data"  # its words stand for key-value data, whose book has no number
 
-_OF_BOOK = Sql("SELECT id, types FROM webhook WHERE book_id = ? AND active ORDER BY id")
-_OF_DATA = Sql("SELECT id, types FROM webhook WHERE user_id = ? AND active ORDER BY id")
+# With whether its user may read the book now: what comes to pass while they may not is none of
+# theirs, not even that it did. They may again later, so such a webhook keeps the stream's mark.
+_FOLLOWING = (
+    "SELECT w.id, w.types, u.active AND (b.owner_id = u.id OR m.role IS NOT NULL) FROM webhook w "
+    "JOIN users u ON u.id = w.user_id JOIN book b ON b.id = w.book_id "
+    "LEFT JOIN book_member m ON m.book_id = b.id AND m.user_id = u.id "
+    "WHERE w.{} = ? AND w.active ORDER BY w.id"
+)
+_OF_BOOK, _OF_DATA = Sql(_FOLLOWING.format("book_id")), Sql(_FOLLOWING.format("user_id"))
 _UNFOLLOWED = Sql("UPDATE stream SET followed = ? WHERE id = ?")
 
 
 class Follower(NamedTuple):
-    """A webhook and the words for what it is to be told of; none for all of its book."""
+    """A webhook, the words for what it is to be told of, none for all of its book, and whether its
+    user may read that."""
 
     id: int
     types: frozenset[str]
+    has_access: bool
 
     def wants(self, entity: str, op: str) -> bool:
         """Whether such a change is told to it."""
-        return not self.types or entity in self.types or f"{entity}.{op}" in self.types
+        types = self.types
+        return self.has_access and (not types or entity in types or f"{entity}.{op}" in types)
 
 
 class Outbox:
@@ -65,14 +75,11 @@ class Outbox:
             lane().all(_OF_BOOK, (book.id,)) if book.id else lane().all(_OF_DATA, (book.owner_id,))
         )
         follows = follows_book if book.id else follows_data
-        found = [Follower(id_, frozenset(words)) for id_, words in _split(rows) if follows(words)]
+        every = (Follower(id_, frozenset(types.split()), bool(may)) for id_, types, may in rows)
+        found = [follower for follower in every if follows(follower.types)]
         if not found:
             lane().run(_UNFOLLOWED, (False, book.stream_id))
         return found
-
-
-def _split(rows: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
-    return ((id_, types.split()) for id_, types in rows)
 
 
 def follows_book(types: Collection[str]) -> bool:

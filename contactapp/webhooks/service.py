@@ -39,8 +39,8 @@ _DATA_STREAM = Sql("SELECT stream_id FROM users WHERE id = ?")
 _FORGET = Sql("DELETE FROM webhook WHERE user_id = ?")
 _FORGET_BOOK = Sql("DELETE FROM webhook WHERE book_id = ?")
 _BACKLOG = Sql(
-    "SELECT (SELECT min(d.next_at) FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id "
-    "WHERE d.status = 'pending' AND w.active AND w.failures = 0), "
+    "SELECT (SELECT min(d.next_at) FROM webhook w CROSS JOIN webhook_delivery d "
+    "WHERE d.webhook_id = w.id AND d.status = 'pending' AND w.active AND w.failures = 0), "
     "(SELECT count(*) FROM webhook WHERE active AND failures > 0)"
 )
 

@@ -27,9 +27,16 @@ _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 # Of protocols (RFC 6890), for documents (RFC 9637), and 6to4's relays (RFC 7526): older Pythons
-# have parts of them only, or none.
+# have parts of them only, or none. The last is on the internet by its number alone: each machine at
+# Azure reaches by it what knows that machine's secrets.
 _NOT_PUBLIC = tuple(
-    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20"))
+    map(
+        ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20"),
+            "168.63.129.16/32",
+        ),
+    )
 )
 
 

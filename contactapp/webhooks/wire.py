@@ -44,7 +44,7 @@ class Wire:
     """A connection to one address, kept from one message to the next."""
 
     def __init__(self, url: str, allowed: Collection[Network]) -> None:
-        self._url, self._allowed = url, allowed
+        self.url, self._allowed = url, allowed
         self._socket: socket.socket | None = None
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -75,7 +75,7 @@ class Wire:
 
     def _exchanged(self, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         try:
-            target = parse(self._url, self._allowed)
+            target = parse(self.url, self._allowed)
             if self._socket is None:
                 self._socket = connected(target, self._allowed, until)
             head = {"Host": target.authority, **headers, "Content-Length": str(len(body))}
@@ -98,7 +98,7 @@ class Wire:
         response.begin()
         reply = Reply(response.status, _seconds(response.headers.get("Retry-After")))
         source.until = min(until, time.monotonic() + _BODY_SECONDS)
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(Exception):  # http.client raises this and that, and none of it counts
             while response.read(8192):
                 pass
         if response.will_close or not response.isclosed():

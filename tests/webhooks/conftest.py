@@ -105,6 +105,13 @@ def receiver():
     made.close()
 
 
+@pytest.fixture
+def other():
+    made = Receiver()
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def inside(engine, new_app):
     """An application whose webhooks may lead to this machine; nobody works for it but the tests."""

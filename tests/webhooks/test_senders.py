@@ -4,36 +4,26 @@ import os
 import threading
 import time
 
-import pytest
-
 from contactapp.database import Sql, lane, write_transaction
 from contactapp.webhooks import senders, turns, wire
 from tests.jobs.test_worker import settings_of, until
 from tests.support.command import CONTACTAPP, finish, let_go, poised, start
 from tests.support.engines import on_one_engine
 from tests.support.stored import set_user
-from tests.webhooks.conftest import INSIDE, Receiver, deliveries, hook, rows, send
+from tests.webhooks.conftest import INSIDE, deliveries, hook, rows, send
 
 MANY = 1000
 # A worker that is killed when the receiver has the message and nobody has marked it.
 KILLED = """
 import os, signal
 from contactapp.webhooks import turns
-inner = turns._kept
 def killed(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
-turns._kept = killed
+turns.kept = killed
 with app.app_context():
     turns.take_turn(int(os.environ["WEBHOOK"]))
 """
 _EXPIRED = Sql("UPDATE webhook SET lease_until = 1 WHERE id = ? AND lease IS NOT NULL")
-
-
-@pytest.fixture
-def other():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def create(person, count):
@@ -45,9 +35,16 @@ def create(person, count):
 def woken(person, *made):
     """Senders of the test's own, woken for these webhooks."""
     found = senders.Senders(person.app, 2)
-    for one in made:
-        found.wake(one["id"])
+    wake(person.app, found, *made)
     return found
+
+
+def wake(app, sending, *made):
+    """As jobs do."""
+    with app.app_context():
+        for one in made:
+            due = turns.awaits(one["id"])
+            sending.wake(due.id, due.user_id)
 
 
 # WH-3
@@ -81,7 +78,7 @@ def test_any_number_of_dead_receivers_delay_nobody_who_took_the_last_message(
     people, receiver, other
 ):
     alive = hook(people.alice, receiver)
-    dead = [hook(people.bob, other) for _ in range(6)]
+    dead = [hook(person, other) for person in (people.bob, people.carol) for _ in range(3)]
     hold = threading.Event()
     other.answers = lambda _, handler: hold.wait(10) and handler.say(200)
     people.alice.contact()
@@ -89,15 +86,35 @@ def test_any_number_of_dead_receivers_delay_nobody_who_took_the_last_message(
     receiver.wait(1)
     until(sending.idle)
     people.bob.contact()
-    for one in dead:
-        sending.wake(one["id"])
+    people.carol.contact()
+    wake(people.app, sending, *dead)
     other.wait(2)  # all threads for such are taken
     began = time.monotonic()
     people.alice.contact()
-    sending.wake(alive["id"])
+    wake(people.app, sending, alive)
     receiver.wait(2)
     assert time.monotonic() - began < 1
     hold.set()
+    sending.stop()
+
+
+# WH-3
+@on_one_engine
+def test_one_persons_dead_receivers_leave_threads_to_others(people, receiver, other):
+    dead = [hook(people.bob, other) for _ in range(3)]
+    new = hook(people.alice, receiver)  # nobody knows yet how quick it is
+    hold = threading.Event()
+    other.answers = lambda _, handler: hold.wait(10) and handler.say(200)
+    people.bob.contact()
+    people.alice.contact()
+    sending = woken(people.bob, *dead)
+    other.wait(1)
+    wake(people.app, sending, new)
+    receiver.wait(1, 5)
+    assert len(other.got) == 1
+    hold.set()
+    other.wait(3)
+    until(sending.idle)
     sending.stop()
 
 
@@ -111,12 +128,12 @@ def test_what_is_due_while_a_turn_ends_is_not_forgotten(owner, receiver, monkeyp
         found = real(*given)
         if len(receiver.got) == 1:
             owner.contact()  # committed when nobody looks any more
-            sending.wake(made["id"])
+            wake(owner.app, sending, made)
         return found
 
     monkeypatch.setattr(turns, "_release", release)
     owner.contact()
-    sending.wake(made["id"])
+    wake(owner.app, sending, made)
     receiver.wait(2)
     until(sending.idle)
     sending.stop()
@@ -175,7 +192,7 @@ def test_a_message_of_a_worker_that_was_killed_comes_again_with_the_same_id(
     assert len(receiver.got) == 1  # it is still held
     with owner.app.app_context():
         write_transaction(lane().run)(_EXPIRED, (made["id"],))
-        assert made["id"] in [webhook_id for webhook_id, _ in turns.waiting()]
+        assert made["id"] in [one.id for one in turns.waiting()]
     send(owner, made)
     ids = [got.id for got in receiver.got]
     assert [got.seq for got in receiver.got] == [1, 1, 2, 3]

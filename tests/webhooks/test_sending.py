@@ -11,8 +11,9 @@ from ipaddress import ip_network
 import pytest
 
 from contactapp import clock
+from contactapp.database import Sql, lane, write_transaction
 from contactapp.jobs import service as jobs
-from contactapp.webhooks import connecting, ending, turns, wire
+from contactapp.webhooks import connecting, ending, outcomes, turns, wire
 from contactapp.worker import HANDLERS
 from tests.jobs.conftest import Clock
 from tests.support.engines import on_one_engine
@@ -39,6 +40,7 @@ def now(monkeypatch):
     return standing
 
 
+_SEALED = Sql("UPDATE webhook SET sealed = ? WHERE id = ?")
 _NEXT_JOB = (
     "SELECT next_at FROM job WHERE kind = 'webhook.send' AND ref = ? AND status = 'pending' "
     "ORDER BY id DESC LIMIT 1"
@@ -75,12 +77,17 @@ def no_http(_number, handler):
     handler.close_connection = True
 
 
+def less_than_nothing(_number, handler):
+    handler.wfile.write(b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n")
+
+
 BAD = {
     dripping: (None, "timeout"),
     endless: (500, "refused"),
     bomb: (500, "refused"),
     long_head: (None, "protocol"),
     no_http: (None, "protocol"),
+    less_than_nothing: (500, "refused"),
     lambda _, h: h.say(302, {"Location": "http://169.254.169.254/latest"}): (302, "redirect"),
     lambda _, h: h.say(307, {"Location": "/other"}): (307, "redirect"),
     lambda _, h: h.say(404): (404, "refused"),
@@ -229,9 +236,10 @@ def test_a_message_is_tried_ten_times_within_a_day(owner, receiver, now):
         assert (job_at == now.now + round(1000 * waits[-1])) == soon, waits
         now.pass_(waits[-1] + 0.002)  # or a millisecond too early
     assert newest(owner, made)["attempts"] == len(receiver.got) == 10
-    for wait, due in zip(waits, turns.SCHEDULE, strict=False):
+    for wait, due in zip(waits, outcomes.SCHEDULE, strict=False):
         assert 0.8 * due <= wait <= 1.2 * due
-    assert len({wait / due for wait, due in zip(waits, turns.SCHEDULE, strict=False)}) > 3  # jitter
+    jitter = {wait / due for wait, due in zip(waits, outcomes.SCHEDULE, strict=False)}
+    assert len(jitter) > 3
     assert 0.75 * DAY < (now.now - began) / 1000 < 1.25 * DAY
     assert owner.get(f"/webhooks/{made['id']}").json["status"] == "retrying"
     receiver.answers = lambda _, handler: handler.say(200)
@@ -260,7 +268,7 @@ def test_a_dead_receiver_is_tried_by_one_message_at_a_time(owner, receiver, now)
 
 # DU-5
 @on_one_engine
-def test_a_clock_that_was_ahead_puts_nothing_off(owner, receiver, now):
+def test_a_clock_that_was_ahead_puts_nothing_off(owner, receiver, now, monkeypatch):
     made = hook(owner, receiver)
     now.pass_(3 * DAY)
     receiver.answers = lambda n, handler: handler.say(500 if n == 1 else 200)
@@ -269,6 +277,63 @@ def test_a_clock_that_was_ahead_puts_nothing_off(owner, receiver, now):
     now.pass_(-3 * DAY)
     send(owner, made)
     assert newest(owner, made)["status"] == "delivered"
+    now.pass_(3600)  # by so little that it may as well be right
+    owner.contact()
+    owner.contact()
+    now.pass_(-3600)
+    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.0)
+    assert [send(owner, made).more for _ in range(2)] == [True, False]
+    assert newest(owner, made)["status"] == "delivered"
+
+
+# WH-2
+@on_one_engine
+def test_who_is_led_elsewhere_is_told_nothing_more_and_says_nothing_about_it(
+    owner, receiver, other, monkeypatch
+):
+    made = hook(owner, receiver)
+    path = f"/webhooks/{made['id']}"
+
+    def refuse(_number, handler):
+        owner.patch(path, json={"url": other.url})
+        handler.say(410)
+
+    receiver.answers = refuse
+    owner.contact()
+    send(owner, made)
+    assert owner.get(path).json["status"] == "active"
+    send(owner, made)
+    assert [got.seq for got in other.got] == [1]
+    real = turns.message
+
+    def message(delivery_id):
+        if len(other.got) == 2:  # in the middle of a turn
+            owner.patch(path, json={"url": receiver.url})
+        return real(delivery_id)
+
+    monkeypatch.setattr(turns, "message", message)
+    receiver.answers = lambda _, handler: handler.say(204)
+    owner.contact()
+    owner.contact()
+    send(owner, made)
+    assert [got.seq for got in other.got] == [1, 2]
+    assert [got.seq for got in receiver.got] == [1, 3]
+
+
+# PR-3
+@on_one_engine
+def test_what_does_not_open_is_not_told_and_keeps_nothing_waiting(owner, receiver, caplog):
+    made, another = hook(owner, receiver), hook(owner, receiver)
+    read = "SELECT sealed FROM webhook WHERE id = ?"
+    [(own,)], [(foreign,)] = (rows(owner.app, read, one["id"]) for one in (made, another))
+    with owner.app.app_context():
+        for sealed in (foreign, own):
+            write_transaction(lane().run)(_SEALED, (sealed, made["id"]))
+            owner.contact()
+            send(owner, made)
+    assert [got.seq for got in receiver.got] == [2]
+    assert [one["status"] for one in deliveries(owner, made)] == ["delivered", "cancelled"]
+    assert "does not open" in caplog.text
 
 
 def test_messages_come_in_order_over_one_connection(owner, receiver):

@@ -1,6 +1,7 @@
 """Where a webhook may lead: public addresses over TLS, and what the operator allows."""
 
 import socket
+import time
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -20,7 +21,7 @@ PUBLIC = ("93.184.216.34", "1.1.1.1", "2606:4700::1111", "2002:5db8:d822::1", "6
 NOT_PUBLIC = (
     *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
     *("169.254.169.254", "100.64.0.1", "192.0.2.1", "192.0.0.8", "198.18.0.1", "203.0.113.7"),
-    *("192.88.99.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"),
+    *("168.63.129.16", "192.88.99.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"),
     *("::", "::1", "::ffff:169.254.169.254", "::ffff:127.0.0.1", "::7f00:1", "64:ff9b::7f00:1"),
     *("64:ff9b:1::7f00:1", "2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378::1", "fc00::1"),
     *("fe80::1", "fec0::1", "ff02::1", "2001:db8::1", "3fff::1", "100::1", "2002:c058:6301::1"),
@@ -190,6 +191,20 @@ def test_a_resolver_that_says_nothing_is_not_waited_for(alice, monkeypatch):
     )
     stuck.set()
     assert problem["errors"][0]["code"] == "unresolvable_host"
+
+
+def test_threads_that_could_not_be_begun_take_no_place_for_looking_up(monkeypatch):
+    target = parse("https://public.example/", ())
+
+    def failing(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connecting.threading.Thread, "start", failing)
+        for _ in range(40):
+            with pytest.raises(connecting.Failed):
+                connecting.addresses(target, time.monotonic() + 0.01)
+    assert len(connecting.addresses(target, time.monotonic() + 5)) == 2
 
 
 @on_one_engine
