@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from .. import clock
-from ..changes.models import GENESIS
+from ..changes.chain import GENESIS
 from ..changes.service import next_head
 from ..config import Window
 from ..database import Sql, lane

@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..changes.models import GENESIS, Change
+from ..changes.chain import GENESIS, LINKED
 from ..changes.service import next_head
 from ..database import Sql, lane
 from ..keyring import keyring
@@ -25,8 +25,7 @@ from .checkpoints import EVENTS, Checkpoint
 from .service import CHAINED
 
 _BATCH = 1000
-_LINKED = tuple(c.name for c in Change.__table__.columns if c.name not in {"sealed", "head"})
-_CHANGE_COLUMNS = (*_LINKED, "sealed", "head")
+_CHANGE_COLUMNS = (*LINKED, "sealed", "head")
 _EVENT_COLUMNS = (*CHAINED, "seq", "sealed", "head")
 _STREAMS = Sql("SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT ?")
 _STREAM = Sql(
@@ -97,7 +96,7 @@ def _follow_changes(stream_id: int) -> Chain | None:
         of = f"stream {stream_id}"
     marks = checkpoints.of_stream(stream_id)
     begins, problem = _beginning(stream_id, seq, floor, marks)
-    link = _Links(_LINKED, floor, begins, marks)
+    link = _Links(LINKED, floor, begins, marks)
     problem = problem or _walk(link, _CHANGE_COLUMNS, _CHANGES, (stream_id,), (seq,))
     if problem is None and link.seq != seq:
         problem = f"number {link.seq + 1} is missing, and all after it"

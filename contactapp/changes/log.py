@@ -19,7 +19,7 @@ from ..database import Sql, after_commit, insert_all, lane
 from ..errors import Forbidden, InvalidFields, NotFound
 from ..keyring import keyring
 from ..webhooks.outbox import Outbox
-from .models import GENESIS
+from .chain import GENESIS
 from .poller import poller
 
 Entity = Literal["contact", "note", "custom_field", "data"]

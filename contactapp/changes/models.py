@@ -6,8 +6,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import BigId, Model
-
-GENESIS = b"\0" * 32
+from .chain import GENESIS
 
 
 class Stream(Model):

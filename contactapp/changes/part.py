@@ -13,7 +13,7 @@ from ..actor import Book
 from ..database import Sql, lane
 from ..errors import Gone, NotFound
 from ..keyring import keyring
-from .models import GENESIS
+from .chain import GENESIS
 from .service import ENTITIES, SHOWN
 from .shown import shown_after
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contactapp import clock
 from contactapp.audit import service as audit
-from contactapp.changes.models import GENESIS
+from contactapp.changes.chain import GENESIS
 from contactapp.changes.service import next_head
 from contactapp.database import Sql, database, lane, write_transaction
 from contactapp.jobs.service import Job

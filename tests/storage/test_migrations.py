@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from contactapp import create_app, startup, triggers
+from contactapp.changes.chain import LINKED
 from contactapp.config import load
-from contactapp.database import database, db
+from contactapp.database import database
 from tests.conftest import FAST
 from tests.support.cast import Person
 from tests.support.command import finish, let_go, poised, project, start
@@ -84,13 +85,18 @@ def wanted_triggers(engine):
 def test_the_migrations_make_exactly_what_the_models_say(connection):
     options = {"compare_type": True, "compare_server_default": True}
     context = MigrationContext.configure(connection, opts=options)
-    assert compare_metadata(context, db.metadata) == []
+    assert compare_metadata(context, startup.whole_metadata()) == []
+
+
+def test_links_cover_every_column_of_a_change():
+    columns = startup.whole_metadata().tables["change"].columns.keys()
+    assert {*LINKED, "sealed", "head"} == set(columns)
 
 
 def test_a_missing_column_would_be_noticed(connection):
     """The comparison above is worth nothing if it sees nothing."""
     connection.execute(text("ALTER TABLE contact DROP COLUMN merged_into"))
-    found = compare_metadata(MigrationContext.configure(connection), db.metadata)
+    found = compare_metadata(MigrationContext.configure(connection), startup.whole_metadata())
     connection.rollback()
     assert [(difference[0], difference[3].name) for difference in found] == [
         ("add_column", "merged_into")
@@ -103,7 +109,7 @@ def test_an_empty_database_becomes_a_served_one(bare_app, engine):
         "the database is not up to date: run `contactapp db upgrade`"
     ]
     startup.upgrade(bare_app)
-    assert tables(bare_app) == {*db.metadata.tables, "alembic_version"}
+    assert tables(bare_app) == {*startup.whole_metadata().tables, "alembic_version"}
     assert trigger_names(bare_app) == wanted_triggers(engine)
     assert startup.problems(bare_app) == []
 

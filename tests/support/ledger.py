@@ -6,7 +6,7 @@ import hashlib
 
 import orjson
 
-from contactapp.changes.models import GENESIS
+from contactapp.changes.chain import GENESIS
 from contactapp.changes.service import next_head
 from contactapp.contacts.card import canonical
 from contactapp.database import Sql, database, lane
