@@ -85,6 +85,7 @@ def live_server(new_server):
 
 @pytest.fixture
 def browser(live_server, chromium):
+    chromium.get("about:blank")  # a page of another test may still ask its server for something
     everything = {"origin": live_server.url, "storageTypes": "all"}
     chromium.execute_cdp_cmd("Storage.clearDataForOrigin", everything)
     for log in ("browser", "performance"):

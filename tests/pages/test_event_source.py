@@ -72,3 +72,4 @@ def test_a_page_follows_the_book_over_a_restart_of_the_server(new_server, page, 
 
     WebDriverWait(chromium, SECONDS, 0.05).until(all_told)
     assert chromium.execute_script("return seen")[:2] == once
+    chromium.get("about:blank")  # else it would ask its server for as long as the browser lives
