@@ -10,7 +10,7 @@ from ..paging import kept_json
 from ..pictures.service import PHOTOS
 
 _AFTER = b',"after":{'
-_HIDDEN = (b'"photo":', b'"vcard":')  # no text has these bytes: its quotes are written as \\"
+_PHOTO, _VCARD = b'"photo":', b'"vcard":'  # no text has these bytes: its quotes are written as \\"
 
 Texts = dict[str, dict[str, Any] | None]  # `before` and `after`, beside what else is known
 
@@ -37,7 +37,7 @@ def shown_after(entity: str, text: bytes) -> orjson.Fragment | None:
     cards and writing one again is most of what a page of the feed would cost."""
     # Only a datum's value and custom fields may have a key `after`, and those no object under it.
     plain = entity != "data" and text.count(_AFTER) == 1 and text.endswith(b"}}")
-    if plain and not (entity == "contact" and any(name in text for name in _HIDDEN)):
+    if plain and not (entity == "contact" and (_PHOTO in text or _VCARD in text)):
         return orjson.Fragment(text[text.index(_AFTER) + len(_AFTER) - 1 : -1])
     after = shown_fields(entity, orjson.loads(text)["after"])
     return None if after is None else kept_json(after)
