@@ -23,7 +23,9 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 # One statement sees one state of the database: the stream's, that of the cursor's own row, and the
 # changes after it. Those up to the floor are gone or about to be, but for the head of the one at
 # the floor, by which a cursor there is checked.
-_AFTER = "max(?, s.floor)"
+# Asked for by its number, not taken from the row beside it: between values that it knows, either
+# engine looks in the index, and does not go through the whole stream.
+_AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
 _COLUMNS = (
     *("seq", "head", "entity", "op", "entity_id", "version", "changed_fields", "at", "actor_id"),
     *("request_id", "sealed"),
@@ -31,26 +33,25 @@ _COLUMNS = (
 _PART = (
     f"SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, {{}}, "  # noqa: S608
     f"{', '.join(f'd.{name}' for name in _COLUMNS[:-1])}, {{}} FROM stream s "
-    "LEFT JOIN change c ON c.stream_id = s.id AND c.seq = ? "
-    f"LEFT JOIN change e ON e.stream_id = s.id AND e.seq = {_AFTER} + ? "
+    "LEFT JOIN change c ON c.stream_id = ? AND c.seq = ? "
+    f"LEFT JOIN change e ON e.stream_id = ? AND e.seq = {_AFTER} + ? "
     "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq LIMIT ?"
 )
-_FOUND = f"{{0}}seq > {_AFTER} AND {{0}}seq <= {_AFTER} + ?"
+_FOUND = f"d.stream_id = ? AND d.seq > {_AFTER} AND d.seq <= {_AFTER} + ?"
 # Nearly always: all that was found, unless one is so long that all might be more than an answer has
 # room for. Adding up their lengths takes a tenth of a page's time, and rows of a subquery would be
 # copied, which takes half of it.
 _SHORT = _PART.format(
     "length(d.sealed)",
     "CASE WHEN length(d.sealed) <= ? THEN d.sealed END",
-    f"change d ON d.stream_id = s.id AND {_FOUND.format('d.')}{{}}",
+    f"change d ON {_FOUND}{{}}",
 )
 # `found`: how many there would be if the answer had room for them.
 _LONG = _PART.format(
     "k.found",
     "d.sealed",
     "(SELECT p.seq, count(*) OVER () AS found, sum(p.size) OVER (ORDER BY p.seq) - p.size AS above "  # noqa: S608
-    "FROM (SELECT d.seq, coalesce(length(d.sealed), 0) AS size FROM stream s JOIN change d "
-    f"ON d.stream_id = s.id AND {_FOUND.format('d.')}{{}} WHERE s.id = ? "
+    f"FROM (SELECT d.seq, coalesce(length(d.sealed), 0) AS size FROM change d WHERE {_FOUND}{{}} "
     "ORDER BY d.seq LIMIT ?) p) k ON k.above < ? "
     "LEFT JOIN change d ON d.stream_id = s.id AND d.seq = k.seq",
 )
@@ -111,11 +112,12 @@ def _found(
     """Rows of the stream's state and a change each, or one without a change, and how many changes
     there would be if an answer had room for them, up to one more than the limit."""
     id_, span = book.stream_id, _LOOKED_THROUGH if types else limit  # numbers have no gaps
-    state, found, most = (seq, seq, span), (seq, seq, span), limit + 1
+    after, most = (seq, id_), limit + 1
+    state, found = (id_, seq, id_, *after, span), (id_, *after, *after, span)
     short = room // most
     rows = lane().all(_statement(_SHORT, types), (short, *state, *found, id_, most))
     if any(row[6] is not None and row[6] > short for row in rows):
-        part = (*found, id_, most, room)
+        part = (*found, most, room)
         rows = lane().all(_statement(_LONG, types), (*state, *part, id_, most))
         return rows, rows[0][6] or 0 if rows else 0
     return rows, sum(row[7] is not None for row in rows)
