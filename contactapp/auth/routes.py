@@ -16,7 +16,8 @@ from ..users.routes import own_account
 from ..users.schemas import User
 from . import recovery, service, sessions
 from .allowances import mailing, registering
-from .guard import bearer_token, caller, client
+from .credentials import bearer_token
+from .guard import caller, client
 from .schemas import (
     Address,
     EmailChange,
