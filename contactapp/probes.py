@@ -8,7 +8,6 @@ from pathlib import Path
 
 from flask import Blueprint, Request, Response, current_app, request
 
-from . import metrics
 from .answers import answer_object
 from .auth import attempts, guard, hosts
 from .auth.credentials import bearer_token
@@ -18,6 +17,7 @@ from .config import is_loopback, settings
 from .database import Sql, database, lane
 from .engine import DatabaseFailure, warn_of_old_sqlite
 from .errors import NotFound
+from .exposition import CONTENT_TYPE, exposition
 from .http import unlimited
 from .jobs import health
 from .startup import problems
@@ -105,7 +105,7 @@ def numbers() -> Response:
     so that they do not learn that there is something to try tokens on."""
     if not (_knows_the_token(request) or _is_from_here(request)):
         raise NotFound()
-    return Response(metrics.exposition(_found_now()), content_type=metrics.CONTENT_TYPE)
+    return Response(exposition(_found_now()), content_type=CONTENT_TYPE)
 
 
 def _knows_the_token(asked: Request) -> bool:

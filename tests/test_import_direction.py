@@ -20,6 +20,7 @@ LEVELS = (
         "crypto",
         "database",
         "engine",
+        "exposition",
         "extensions",
         "held",
         "instance_lock",
