@@ -47,6 +47,7 @@ LEVELS = (
     },
     {
         "answers",
+        "bodies",
         "envelope",
         "errors",
         "http",

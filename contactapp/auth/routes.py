@@ -7,9 +7,10 @@ from typing import Any
 from flask import Response, request
 
 from ..answers import JSON, answer_object, no_content
+from ..bodies import read_json
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, public, request_id
-from ..incoming import loaded, read_json
+from ..incoming import loaded
 from ..paging import Pager, answer_page
 from ..shapes import Paging
 from ..users.routes import own_account
