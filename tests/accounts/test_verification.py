@@ -179,6 +179,13 @@ def test_who_gives_two_books_each_others_chains_is_found_out(story):
     }
 
 
+def test_who_gives_somebody_a_share_in_anothers_chain_is_found_out(story):
+    other = Person(story.app, "other")
+    story.tamper(f"UPDATE users SET stream_id = :stream WHERE id = {other.id}")
+    told = "what number 5 has sealed does not open by its key"
+    assert story.broken() == {story.book: told}
+
+
 def test_a_chain_with_a_number_below_all_others_is_followed(story):
     forged = "INSERT INTO stream (id, kind, seq, head, floor) {} SELECT -1, kind, 3, head, 0 "
     is_sqlite = story.app.extensions["contactapp.database"].is_sqlite
