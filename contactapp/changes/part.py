@@ -33,7 +33,7 @@ _COLUMNS = (
 )
 _PART = (
     "SELECT s.seq, s.head, s.floor, "  # noqa: S608
-    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "  # read once, unlike a joined one
+    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "  # once, what is joined often
     f"(SELECT head FROM change WHERE stream_id = ? AND seq = {_AFTER} + ?), {{}}, "
     f"{', '.join(f'd.{name}' for name in _COLUMNS[:-1])}, {{}} FROM stream s "
     "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq LIMIT ?"
