@@ -36,17 +36,16 @@ def shown_fields(entity: str, fields: dict[str, Any] | None) -> dict[str, Any] |
 def shown_after(entity: str, text: bytes) -> orjson.Fragment | None:
     """What a change left, as JSON: cut out of its sealed text, which has it last, for reading both
     cards and writing one again is most of what a page of the feed would cost."""
-    start = _start_of_after(entity, text) if text.endswith(b"}}") else None
+    start = _start_of_after(text) if text.endswith(b"}}") else None
     if start is not None and not (entity == "contact" and (_PHOTO in text or _VCARD in text)):
         return orjson.Fragment(text[start:-1])
     after = shown_fields(entity, orjson.loads(text)["after"])
     return None if after is None else kept_json(after)
 
 
-def _start_of_after(entity: str, text: bytes) -> int | None:
+def _start_of_after(text: bytes) -> int | None:
+    """Where the object begins with which a text ends; None where only reading tells."""
     if text.startswith(_CREATED):
         return len(_CREATED) - 1
-    # Only a datum's value and custom fields may have a key `after`, and those no object under it.
-    if entity == "data" or text.count(_AFTER) != 1:
-        return None
-    return text.index(_AFTER) + len(_AFTER) - 1
+    # A datum's value may have such a key too, but the change's own is always there.
+    return text.index(_AFTER) + len(_AFTER) - 1 if text.count(_AFTER) == 1 else None
