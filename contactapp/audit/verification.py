@@ -5,39 +5,48 @@ so a row that somebody edited, took out or put between is where its chain breaks
 emptied breaks nothing: the chain covers the hash of what was sealed. Each chain must go through its
 checkpoints, and begin at the floor that they tell; so who takes away the newest links, or the
 oldest, is found out. So is who puts a row where no link is, before the first number or after the
-last, and who leaves a chain to nobody, where no trail shows it. What the rows up to a floor say
-besides its head is not followed any more, and no list shows it. See `outside` for who takes the
-checkpoints away too.
+last, who leaves a chain to nobody, where no trail shows it, and who gives it to another: what it
+has sealed does not open by that one's key. What the rows up to a floor say besides its head is not
+followed any more, and no list shows it. See `outside` for who takes the checkpoints away too.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 from ..changes.chain import GENESIS, LINKED
-from ..changes.service import next_head
-from ..database import Sql, lane
-from ..keyring import keyring
+from ..changes.service import opened
+from ..crypto import SealError
+from ..database import Sql, database, lane
+from ..keyring import Erased, keyring
 from . import checkpoints
 from .checkpoints import EVENTS, Checkpoint
+from .links import NEVER_WRITTEN, Links
 from .service import CHAINED
 
 _BATCH = 1000
+_LEAST = -(2**63)  # none of ours is below 1, but somebody may have put one there
 _CHANGE_COLUMNS = (*LINKED, "sealed", "head")
 _EVENT_COLUMNS = (*CHAINED, "seq", "sealed", "head")
-_STREAMS = Sql("SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT ?")
-_STREAM = Sql(
-    "SELECT s.seq, s.head, s.floor, b.id, u.id FROM stream s LEFT JOIN book b "
-    "ON b.stream_id = s.id LEFT JOIN users u ON u.stream_id = s.id WHERE s.id = ?"
+# With whose they are, of many at once: no index leads from a stream to a user.
+_STREAMS = Sql(
+    "SELECT s.id, b.id, b.key_id, u.id, u.key_id FROM (SELECT id FROM stream WHERE id > ? "
+    "ORDER BY id LIMIT ?) s LEFT JOIN book b ON b.stream_id = s.id "
+    "LEFT JOIN users u ON u.stream_id = s.id ORDER BY s.id"
 )
+_STREAM = Sql("SELECT seq, head, floor FROM stream WHERE id = ?")
 _CHANGES = Sql(
     f"SELECT {', '.join(_CHANGE_COLUMNS)} FROM change "  # noqa: S608
     "WHERE stream_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
 _OUTSIDE = Sql(
     "SELECT seq FROM change WHERE stream_id = ? AND (seq < 1 OR seq > ?) ORDER BY seq LIMIT 1"
+)
+_NEWEST_SEALED = Sql(
+    "SELECT seq, sealed FROM change WHERE stream_id = ? AND sealed IS NOT NULL "
+    "ORDER BY seq DESC LIMIT 1"
 )
 _COUNT = Sql("SELECT count(*) FROM stream")
 # Erasing an account takes its checkpoints away together with its streams.
@@ -62,6 +71,16 @@ class Chain(NamedTuple):
     broken: str | None
 
 
+class _Owner(NamedTuple):
+    """Whose a stream is: a book's or the data of a user, with the key; nobody's; or, where somebody
+    saw to it, both's."""
+
+    book_id: int | None
+    book_key: int | None
+    user_id: int | None
+    user_key: int | None
+
+
 def count_chains() -> int:
     """How many there are to follow."""
     return lane().one(_COUNT)[0] + len(lane().all(_ORPHANS)) + 1
@@ -70,42 +89,70 @@ def count_chains() -> int:
 def follow_all() -> Iterator[Chain]:
     """Every chain, one after another: each book's changes, then the audit events. Each is read in
     one state of the database, so that who writes, or erases an account, breaks none meanwhile."""
-    last = 0
+    last = _LEAST
     while streams := lane().all(_STREAMS, (last, _BATCH)):
-        for (stream_id,) in streams:
-            with lane().snapshot():
-                chain = _follow_changes(stream_id)
+        for stream_id, *owners in streams:
+            owner = _Owner(*owners)
+            chain = _followed(f"stream {stream_id}", partial(_follow_changes, stream_id, owner))
             if chain is not None:
                 yield chain
         last = streams[-1][0]
     for stream_id, seq in lane().all(_ORPHANS):
         yield Chain(f"stream {stream_id}", 0, f"it is gone, and a checkpoint saw its number {seq}")
-    with lane().snapshot():
-        yield _follow_events()
+    chain = _followed("audit events", _follow_events)
+    if chain is not None:
+        yield chain
 
 
-def _follow_changes(stream_id: int) -> Chain | None:
+def _followed(of: str, follow: Callable[[], Chain | None]) -> Chain | None:
+    try:
+        with lane().snapshot():
+            return follow()
+    except _unreadable():
+        return Chain(of, 0, "what is known of it cannot be read")
+
+
+def _unreadable() -> type[Exception]:
+    """What the driver raises for that: as SQLite's, where bytes that are no text stand for one."""
+    return database().engine.dialect.loaded_dbapi.Error
+
+
+def _follow_changes(stream_id: int, owner: _Owner) -> Chain | None:
     """None where the stream was erased since."""
     stream = lane().one(_STREAM, (stream_id,))
     if stream is None:
         return None
-    seq, head, floor, book_id, user_id = stream
-    of = f"book {book_id}" if book_id else f"data of user {user_id}"
-    is_nobodys = book_id is None and user_id is None
+    seq, head, floor = stream
+    of = f"book {owner.book_id}" if owner.book_id else f"data of user {owner.user_id}"
+    is_nobodys = owner.book_id is None and owner.user_id is None
     if is_nobodys:
         of = f"stream {stream_id}"
     marks = checkpoints.of_stream(stream_id)
     begins, problem = _beginning(stream_id, seq, floor, marks)
-    link = _Links(LINKED, floor, begins, marks)
+    link = Links(LINKED, floor, begins, marks)
     problem = problem or _walk(link, _CHANGE_COLUMNS, _CHANGES, (stream_id,), (seq,))
     if problem is None and link.seq != seq:
         problem = f"number {link.seq + 1} is missing, and all after it"
     if problem is None and link.head != head:
         problem = f"number {seq} is not what its stream ends with"
     problem = problem or _outside(_OUTSIDE, (stream_id, seq)) or link.unreached()
-    if problem is None and is_nobodys and seq:
-        problem = "no book and no account has it"
+    if problem is None and seq:
+        problem = "no book and no account has it" if is_nobodys else _owned(stream_id, owner)
     return Chain(of, link.count, problem)
+
+
+def _owned(stream_id: int, owner: _Owner) -> str | None:
+    """What is wrong where the chain is another's, which one blob tells: its links tell no owner."""
+    row = lane().one(_NEWEST_SEALED, (stream_id,))
+    for key_id in (owner.book_key, owner.user_key) if row is not None else ():
+        try:
+            if key_id is not None:
+                opened(keyring().cipher(key_id), stream_id, *row)
+        except Erased:
+            continue
+        except SealError:
+            return f"what number {row[0]} has sealed does not open by its key"
+    return None
 
 
 def _outside(sql: Sql, of: tuple[int, ...]) -> str | None:
@@ -132,64 +179,28 @@ def _beginning(
 
 
 def _follow_events() -> Chain:
-    link = _Links((*CHAINED, "seq"), 0, GENESIS, checkpoints.of_stream(EVENTS))
+    link = Links((*CHAINED, "seq"), 0, GENESIS, checkpoints.of_stream(EVENTS))
     problem = _walk(link, _EVENT_COLUMNS, _EVENTS, (), ())
     problem = problem or _outside(_EVENTS_OUTSIDE, ()) or link.unreached()
     return Chain("audit events", link.count, problem)
 
 
 def _walk(
-    link: _Links, columns: tuple[str, ...], sql: Sql, of: tuple[int, ...], until: tuple[int, ...]
+    link: Links, columns: tuple[str, ...], sql: Sql, of: tuple[int, ...], until: tuple[int, ...]
 ) -> str | None:
     """Follow all rows that the statement gives; what is wrong with the first that does not hold."""
-    while rows := lane().all(sql, (*of, link.seq, *until, _BATCH)):
+    at_once = _BATCH
+    while True:
+        try:
+            rows = lane().all(sql, (*of, link.seq, *until, at_once))
+        except _unreadable():
+            if at_once == 1:
+                return NEVER_WRITTEN.format(link.seq + 1)
+            at_once = 1  # to find which
+            continue
+        if not rows:
+            return None
         for row in rows:
             problem = link.follow(dict(zip(columns, row, strict=True)))
             if problem:
                 return problem
-    return None
-
-
-class _Links:
-    """How far a chain was followed: `seq` and `head` of its last good link."""
-
-    def __init__(
-        self, columns: tuple[str, ...], seq: int, head: bytes, marks: list[Checkpoint]
-    ) -> None:
-        self._columns = columns
-        self._key = keyring().purpose("chain")
-        self._marks = marks
-        self._seen = {mark.seq: mark.head for mark in marks if mark.is_genuine()}
-        self.seq = seq
-        self.head = head
-        self.count = 0
-
-    def unreached(self) -> str | None:
-        """After the last link: what is wrong with the checkpoints themselves, or with the end."""
-        for mark in self._marks:
-            if not mark.is_genuine():
-                return f"the checkpoint of number {mark.seq} was not made here, or was changed"
-        newest = max(self._seen, default=0)
-        if newest > self.seq:
-            return f"it ends with number {self.seq}, and a checkpoint saw number {newest}"
-        if self._seen.get(self.seq, self.head) != self.head:
-            return f"number {self.seq} is not what its checkpoint saw"
-        return None
-
-    def follow(self, row: dict[str, Any]) -> str | None:
-        """Go on to this row, or say what is wrong with it."""
-        seq, head, sealed = row["seq"], row["head"], row["sealed"]
-        if seq != self.seq + 1:
-            return f"number {self.seq + 1} is missing"
-        content = {name: row[name] for name in self._columns}
-        try:
-            if next_head(self._key, self.head, content) != head:
-                return f"number {seq} does not follow from the one before, or was changed"
-            if sealed is not None and hashlib.sha256(sealed).digest() != row["sealed_hash"]:
-                return f"what number {seq} has sealed was changed"
-        except (AttributeError, TypeError):  # SQLite takes text for bytes and bytes for text
-            return f"number {seq} holds what was never written there"
-        if self._seen.get(seq, head) != head:
-            return f"number {seq} is not what its checkpoint saw"
-        self.seq, self.head, self.count = seq, head, self.count + 1
-        return None

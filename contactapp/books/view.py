@@ -171,5 +171,7 @@ class BookView(Generic[R]):
 
 
 def _column(view: BookView[R], of: Callable[[R], Any]) -> Column[R]:
-    rows = view.rows.items()
-    return Column({id_: value for id_, row in rows if (value := of(row)) is not None}, of)
+    # Of equal values one: half the companies, cities and numbers of a book come more than once.
+    known: dict[Any, Any] = {}
+    values = ((id_, of(row)) for id_, row in view.rows.items())
+    return Column({i: known.setdefault(v, v) for i, v in values if v is not None}, of)

@@ -18,11 +18,12 @@ from .service import ENTITIES, SHOWN
 from .shown import shown_after
 
 AT = 7  # where a row has its time
+_SIZE, _STATE = 5, 6  # where a row read here has the change's length, and how much is before it
 _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types than were asked for
 
-# One statement sees one state of the database: the stream's, that of the cursor's own row, and the
-# changes after it. Those up to the floor are gone or about to be, but for the head of the one at
-# the floor, by which a cursor there is checked.
+# One statement sees one state of the database: the stream's, the head of the cursor's own row and
+# of the last one that is looked at, and the changes between them. Those up to the floor are gone or
+# about to be, but for the head of the one at the floor, by which a cursor there is checked.
 # Asked for by its number, not taken from the row beside it: between values that it knows, either
 # engine looks in the index, and does not go through the whole stream.
 _AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
@@ -31,10 +32,10 @@ _COLUMNS = (
     *("request_id", "sealed"),
 )
 _PART = (
-    f"SELECT s.seq, s.head, s.floor, c.head, e.seq, e.head, {{}}, "  # noqa: S608
+    "SELECT s.seq, s.head, s.floor, "  # noqa: S608
+    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "  # once, what is joined often
+    f"(SELECT head FROM change WHERE stream_id = ? AND seq = {_AFTER} + ?), {{}}, "
     f"{', '.join(f'd.{name}' for name in _COLUMNS[:-1])}, {{}} FROM stream s "
-    "LEFT JOIN change c ON c.stream_id = ? AND c.seq = ? "
-    f"LEFT JOIN change e ON e.stream_id = ? AND e.seq = {_AFTER} + ? "
     "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq LIMIT ?"
 )
 _FOUND = f"d.stream_id = ? AND d.seq > {_AFTER} AND d.seq <= {_AFTER} + ?"
@@ -91,36 +92,37 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int,
     """Up to `limit` changes of these types after a position, or from the oldest that is kept, and
     fewer where they are longer than `room` bytes; no types are all. Raises Gone where the position
     is too old or not of this history, or NotFound."""
-    rows, count = _found(book, since.seq if since else 0, frozenset(types), limit, room)
+    span = _LOOKED_THROUGH if types else limit  # numbers have no gaps
+    after = since.seq if since else 0
+    rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
     if not rows:  # the book was erased since the actor was let in
         raise NotFound()
-    seq, head, floor, known, *looked_at, _ = rows[0][:7]
+    seq, head, floor, known, looked_at, _ = rows[0][:_STATE]
     state = end = Position(seq, head)
     if since is not None:
         _check(since, state, floor, known)
-    found = [row[7:] for row in rows[:limit] if count]
+    found = [row[_STATE:] for row in rows[:limit] if count]
     if count and count > len(found):
         end = Position(*found[-1][:2])
-    elif looked_at[0] is not None:
-        end = Position(*looked_at)
+    elif looked_at is not None:
+        end = Position(max(after, floor) + span, looked_at)
     return Part(book, since, found, end, end != state)
 
 
 def _found(
-    book: Book, seq: int, types: frozenset[str], limit: int, room: int
+    id_: int, seq: int, span: int, types: frozenset[str], limit: int, room: int
 ) -> tuple[list[tuple[Any, ...]], int]:
     """Rows of the stream's state and a change each, or one without a change, and how many changes
     there would be if an answer had room for them, up to one more than the limit."""
-    id_, span = book.stream_id, _LOOKED_THROUGH if types else limit  # numbers have no gaps
     after, most = (seq, id_), limit + 1
     state, found = (id_, seq, id_, *after, span), (id_, *after, *after, span)
     short = room // most
-    rows = lane().all(_statement(_SHORT, types), (short, *state, *found, id_, most))
-    if any(row[6] is not None and row[6] > short for row in rows):
+    rows = lane().all(_statement(_SHORT, types), (*state, short, *found, id_, most))
+    if any(row[_SIZE] is not None and row[_SIZE] > short for row in rows):
         part = (*found, most, room)
         rows = lane().all(_statement(_LONG, types), (*state, *part, id_, most))
-        return rows, rows[0][6] or 0 if rows else 0
-    return rows, sum(row[7] is not None for row in rows)
+        return rows, rows[0][_SIZE] or 0 if rows else 0
+    return rows, sum(row[_STATE] is not None for row in rows)
 
 
 def _check(since: Position, state: Position, floor: int, known: bytes | None) -> None:

@@ -10,6 +10,7 @@ from ..paging import kept_json
 from ..pictures.service import PHOTOS
 
 _AFTER = b',"after":{'
+_CREATED = b'{"before":null' + _AFTER
 _PHOTO, _VCARD = b'"photo":', b'"vcard":'  # no text has these bytes: its quotes are written as \\"
 
 Texts = dict[str, dict[str, Any] | None]  # `before` and `after`, beside what else is known
@@ -35,9 +36,16 @@ def shown_fields(entity: str, fields: dict[str, Any] | None) -> dict[str, Any] |
 def shown_after(entity: str, text: bytes) -> orjson.Fragment | None:
     """What a change left, as JSON: cut out of its sealed text, which has it last, for reading both
     cards and writing one again is most of what a page of the feed would cost."""
-    # Only a datum's value and custom fields may have a key `after`, and those no object under it.
-    plain = entity != "data" and text.count(_AFTER) == 1 and text.endswith(b"}}")
-    if plain and not (entity == "contact" and (_PHOTO in text or _VCARD in text)):
-        return orjson.Fragment(text[text.index(_AFTER) + len(_AFTER) - 1 : -1])
+    start = _start_of_after(text) if text.endswith(b"}}") else None
+    if start is not None and not (entity == "contact" and (_PHOTO in text or _VCARD in text)):
+        return orjson.Fragment(text[start:-1])
     after = shown_fields(entity, orjson.loads(text)["after"])
     return None if after is None else kept_json(after)
+
+
+def _start_of_after(text: bytes) -> int | None:
+    """Where the object begins with which a text ends; None where only reading tells."""
+    if text.startswith(_CREATED):
+        return len(_CREATED) - 1
+    # A datum's value may have such a key too, but the change's own is always there.
+    return text.index(_AFTER) + len(_AFTER) - 1 if text.count(_AFTER) == 1 else None

@@ -10,7 +10,6 @@ however many there are; and all ends after 150 000 comparisons, the smallest blo
 
 from __future__ import annotations
 
-import heapq
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -77,9 +76,20 @@ def scored(everybody: list[Traits]) -> dict[Ids, float]:
         likeness = score(known[first], known[second])
         if likeness >= LEAST:
             found[first, second] = likeness
-    if len(found) > MAX_PAIRS:
-        return dict(heapq.nsmallest(MAX_PAIRS, found.items(), key=lambda one: (-one[1], one[0])))
-    return found
+    return found if len(found) <= MAX_PAIRS else _best(found)
+
+
+def _best(found: dict[Ids, float]) -> dict[Ids, float]:
+    """The best pairs, of those alike the first ones."""
+    by_score: defaultdict[float, list[Ids]] = defaultdict(list)
+    for pair, likeness in found.items():
+        by_score[likeness].append(pair)
+    best: dict[Ids, float] = {}
+    for likeness in sorted(by_score, reverse=True):
+        best.update(dict.fromkeys(sorted(by_score[likeness])[: MAX_PAIRS - len(best)], likeness))
+        if len(best) == MAX_PAIRS:
+            break
+    return best
 
 
 def _candidates(known: dict[int, Traits]) -> Set[Ids]:

@@ -166,7 +166,7 @@ def _found(one: Traits, other: Traits) -> Iterator[tuple[str, float]]:
     """The codes that hold of two contacts, each with its weight or factor."""
     if not one.emails.keys().isdisjoint(other.emails):
         yield "same_email", _WEIGHTS["same_email"]
-    if _same_numbers(one, other):
+    if not one.phones.keys().isdisjoint(other.phones) and _same_numbers(one, other):
         yield "same_phone", _WEIGHTS["same_phone"]
     birthday = _birthdays(one.birthday, other.birthday)
     if birthday > 0:
@@ -184,8 +184,6 @@ def _found(one: Traits, other: Traits) -> Iterator[tuple[str, float]]:
 
 def _same_numbers(one: Traits, other: Traits) -> list[str]:
     """The numbers of both: national digits may be two countries', where both say which."""
-    if one.phones.keys().isdisjoint(other.phones):
-        return []
     shared = one.phones.keys() & other.phones.keys()
     countries = ((key, {one.phones[key][0], other.phones[key][0]} - {None}) for key in shared)
     return sorted(key for key, said in countries if len(said) < 2)
@@ -195,8 +193,9 @@ def _birthdays(one: Birthday, other: Birthday) -> float:
     """What the same birthday weighs; negative where they contradict each other."""
     if one is _UNKNOWN or other is _UNKNOWN:
         return 0
-    if any(a and b and a != b for a, b in zip(one, other, strict=True)):
-        return -1
+    for a, b in zip(one, other, strict=True):
+        if a != b and a and b:
+            return -1
     if not (one.day and other.day):
         return 0  # a year alone is that of thousands
     return _WEIGHTS["same_birthday"] if one.year and other.year else _SAME_DAY

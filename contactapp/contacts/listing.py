@@ -17,11 +17,11 @@ from .custom import Sorting, custom_filters, sorting
 from .filters import Filter, also_in_notes, searched_texts
 from .folding import SORTED_CHARACTERS, sort_key
 from .row import Row
-from .search import matched_in, needles_of
+from .search import Term, matched_in, needles_of
 
 BY_ID = ("id",)
 NONE_DEFINED: Defined = MappingProxyType({})
-_FEW = 24  # contacts that are sorted sooner than they are picked out of the order of a large book
+_AS_DEAR = 256  # ids of an order that are passed over in the time in which one contact is sorted
 _STRIDE = 512  # ids of an order looked at in one go
 
 
@@ -49,7 +49,7 @@ class Page(NamedTuple):
     next_cursor: str | None
     total: int
     names: tuple[str, ...] | None
-    places: Callable[[Row], list[str]] | None
+    places: Callable[[Row], tuple[str, ...]] | None
 
     def body(self) -> bytes:
         """The page's JSON: ready-made bytes joined, or picked fields where few were asked for."""
@@ -90,7 +90,7 @@ def page_of(
     members: set[int] | None = None
     if found is not None and sort.names == BY_ID:
         ids = sorted(found)
-    elif found is not None and total <= _FEW:
+    elif found is not None and total * _AS_DEAR < len(ids):
         ids = sorted(found, key=lambda i: _key_of(view.rows[i], sort))
     elif found is not None and total < len(ids):
         members = set(found)
@@ -101,15 +101,23 @@ def page_of(
     chosen = _chosen(ids, members, start, query["skip"], limit + 1)
     rows = [view.rows[contact_id] for contact_id in chosen[:limit]]
     cursor = seal.seal(_values(rows[-1], sort), listing) if len(chosen) > limit else None
-    places: Callable[[Row], list[str]] | None = None
-    if searched:
-        column, of, kinds = searched_texts(query["q"])
-        texts, needles = view.column(column, of), needles_of(query["q"])
-        by_note = frozenset().union(*noted)
-        places = lambda row: (  # noqa: E731
-            matched_in(texts[row.id], kinds, needles, row.card) + ["notes"] * (row.id in by_note)
-        )
+    places = _places(view, query["q"], noted) if searched else None
     return Page(rows, cursor, total, query.get("fields_"), places)
+
+
+def _places(
+    view: BookView[Row], terms: tuple[Term, ...], noted: tuple[frozenset[int], ...]
+) -> Callable[[Row], tuple[str, ...]]:
+    """Tells of a row where it has any of the terms."""
+    column, of, kinds = searched_texts(terms)
+    texts, needles = view.column(column, of), needles_of(terms)
+    by_note = frozenset().union(*noted)
+
+    def places(row: Row) -> tuple[str, ...]:
+        found = matched_in(texts[row.id], kinds, needles, row.card)
+        return (*found, "notes") if row.id in by_note else found
+
+    return places
 
 
 def ids_of(

@@ -29,7 +29,8 @@ class Row:
         self.id: int = columns[0]
         self.version: int = columns[3]
         self.created_at: int = columns[4]
-        self.updated_at: int = columns[5]
+        # One object for both of what was never changed, which is most of a book.
+        self.updated_at: int = columns[5] if columns[5] != columns[4] else columns[4]
         self._columns: tuple[Any, ...] | None = columns
         self._sealed_text = sealed_text
         self._body = b""

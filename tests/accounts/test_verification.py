@@ -124,6 +124,76 @@ def test_values_of_another_type_are_found_too(story, change):
     assert story.broken()["audit events"].startswith(("number 2 ", "what number 2 "))
 
 
+_UNREAD = "UPDATE {} SET {} = CAST(x'ff' AS TEXT) WHERE {}"
+UNREAD = {
+    "a change": (
+        _UNREAD.format("change", "request_id", "stream_id = :stream AND seq = 3"),
+        "book {book}: number 3 holds what was never written there",
+    ),
+    "an event": (
+        _UNREAD.format("audit_event", "request_id", "seq = 2"),
+        "audit events: number 2 holds what was never written there",
+    ),
+    "a stream": (
+        _UNREAD.format("stream", "floor", "id = :stream"),
+        "stream {stream}: what is known of it cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("what", UNREAD)
+def test_what_cannot_be_read_is_named_and_other_chains_are_followed(story, what):
+    """SQLite stores bytes that are no text as a text, and no driver reads that."""
+    statement, problem = UNREAD[what]
+    story.tamper(statement)
+    [(of, told)] = story.broken().items()
+    about = {"book": story.ann.book_id, "stream": stream_of(story.ann)}
+    assert f"{of}: {told}" == problem.format(**about)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_an_infinite_number_is_not_taken_for_none(story):
+    story.tamper(CHANGE.format("operation_id = 9e999"))
+    told = "number 3 holds what was never written there"
+    assert story.broken() == {story.book: told}
+
+
+# OB-2
+def test_who_gives_two_books_each_others_chains_is_found_out(story):
+    """Their links hold, for none says whose it is."""
+    other, mine = Person(story.app, "other"), stream_of(story.ann)
+    other.contact(first_name="Eve")
+    theirs = stream_of(other)
+    story.tamper(
+        "INSERT INTO stream (kind, seq, head, floor) SELECT kind, 0, head, 0 FROM stream "
+        "WHERE seq = 0 LIMIT 1",
+        f"UPDATE book SET stream_id = (SELECT max(id) FROM stream) WHERE id = {other.book_id}",
+        f"UPDATE book SET stream_id = {theirs} WHERE id = {story.ann.book_id}",
+        f"UPDATE book SET stream_id = {mine} WHERE id = {other.book_id}",
+    )
+    told = "what number {} has sealed does not open by its key"
+    assert story.broken() == {
+        story.book: told.format(1),
+        f"book {other.book_id}": told.format(5),
+    }
+
+
+def test_who_gives_somebody_a_share_in_anothers_chain_is_found_out(story):
+    other = Person(story.app, "other")
+    story.tamper(f"UPDATE users SET stream_id = :stream WHERE id = {other.id}")
+    told = "what number 5 has sealed does not open by its key"
+    assert story.broken() == {story.book: told}
+
+
+def test_a_chain_with_a_number_below_all_others_is_followed(story):
+    forged = "INSERT INTO stream (id, kind, seq, head, floor) {} SELECT -1, kind, 3, head, 0 "
+    is_sqlite = story.app.extensions["contactapp.database"].is_sqlite
+    words = "" if is_sqlite else "OVERRIDING SYSTEM VALUE"
+    story.tamper(forged.format(words) + "FROM stream WHERE id = :stream")
+    assert story.broken() == {"stream -1": "number 1 is missing, and all after it"}
+
+
 def test_what_was_emptied_or_purged_breaks_nothing(story):
     story.tamper("UPDATE change SET sealed = NULL WHERE stream_id = :stream")
     story.tamper("UPDATE audit_event SET sealed = NULL WHERE sealed IS NOT NULL")

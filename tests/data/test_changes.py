@@ -1,5 +1,6 @@
 """What is done to data is told: one row of the log each, in the feed, the history and the chain."""
 
+import itertools
 import re
 import time
 
@@ -90,7 +91,10 @@ def test_a_write_that_is_refused_leaves_none(stored, deed):
     assert len(log_of(stored)) == 2
 
 
-def test_the_feed_tells_of_contacts_and_data_in_their_order(alice):
+def test_the_feed_tells_of_contacts_and_data_in_their_order(alice, monkeypatch):
+    """By a clock that moves on: of two writes in a millisecond the book's is told first."""
+    times = itertools.count(clock.now_ms())
+    monkeypatch.setattr(clock, "now_ms", lambda: next(times))
     made = [alice.contact()["id"]]
     alice.put("/data/a", json={"value": {"n": 1}, "ttl": 60})
     made.append(alice.contact()["id"])
