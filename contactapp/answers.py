@@ -80,6 +80,13 @@ def own_path(asked: Request) -> str:
     return quote(asked.script_root) + quote(asked.path, safe="/:@")
 
 
+def location(name: object, book: int | None = None, instead_of: str = "") -> dict[str, str]:
+    """The Location header of what this request made: its name below the request's path or, where
+    that ends in `instead_of`, in the place of this; `book` where the request named one."""
+    path = own_path(request).rstrip("/").removesuffix(instead_of)
+    return {"Location": f"{path}/{name}" if book is None else f"{path}/{name}?book={book}"}
+
+
 def in_path(key: str) -> str:
     """A key as an address can say it. Most clients take dots alone away before they send them, and
     browsers these too (WHATWG URL), but any may be told to send an address as it is."""

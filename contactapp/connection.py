@@ -1,9 +1,14 @@
-"""A driver's connection, which belongs to the process that opened it."""
+"""A driver's connection, which belongs to the process that opened it: without SQLAlchemy, but with
+its dialect's arguments."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
+
+from sqlalchemy import Engine
+
+from . import engine as engines
 
 # How many forks lie between the first process and this one. The process's id would say the same,
 # by a system call for every statement.
@@ -42,3 +47,23 @@ class Connection:
             self.connection.close()
 
     __del__ = close
+
+
+def open_connection(engine: Engine, busy_timeout: int) -> Connection:
+    """An autocommit connection that waits so many seconds for a lock."""
+    if engine.dialect.name == "sqlite":
+        # close_all comes from another thread
+        connection = _connect(engine, busy_timeout, {"check_same_thread": False})
+        engines.configure_sqlite(connection, busy_timeout)
+        return Connection(connection, connection.cursor())
+    from .libpq import Cursor  # psycopg takes 6 MiB, which a worker on SQLite need not have
+
+    connection = _connect(engine, busy_timeout, {"autocommit": True})
+    return Connection(connection, Cursor(connection))
+
+
+def _connect(engine: Engine, busy_timeout: int, options: dict[str, Any]) -> Any:
+    dialect = engine.dialect
+    positional, keywords = dialect.create_connect_args(engine.url)
+    usual = engines.engine_options(engine.url, busy_timeout)["connect_args"]
+    return dialect.loaded_dbapi.connect(*positional, **{**keywords, **usual, **options})

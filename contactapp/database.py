@@ -130,6 +130,29 @@ def write_transaction(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+class Undone(Exception):
+    """Ends a write transaction of which nothing is kept, and carries what it returns all the same:
+    what a trial would have done."""
+
+    def __init__(self, told: Any) -> None:
+        self.told = told
+        super().__init__()
+
+
+def told_if_undone(transaction: Callable[P, R]) -> Callable[P, R]:
+    """Around a write transaction: have what an Undone carries returned."""
+
+    @wraps(transaction)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return transaction(*args, **kwargs)
+        except Undone as undone:
+            told: R = undone.told
+            return told
+
+    return run
+
+
 @contextmanager
 def held_open(first: Callable[[], object]) -> Iterator[Held]:
     """Within it the write transactions of this request are one, which begins with `first` at the

@@ -18,7 +18,8 @@ from werkzeug.routing import BaseConverter
 
 from .actor import Actor
 from .answers import JSON
-from .incoming import FORM, loaded, parsed_query, read_form, read_json
+from .bodies import FORM, read_form, read_json
+from .incoming import loaded, parsed_query
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -28,10 +28,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock
 from .actor import Actor
+from .bodies import read_ahead
 from .database import Held, Model, Sql, held_open, lane
 from .engine import DatabaseBusy
 from .errors import AppError, BadRequest, Conflict, Forbidden, InvalidFields
-from .incoming import read_ahead
 from .keyring import keyring
 
 KEPT_MS = 86_400_000

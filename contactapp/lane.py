@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from . import engine as engines
-from .connection import Connection
+from .connection import Connection, open_connection
 from .engine import DatabaseBusy, DatabaseUnavailable
 from .sql import Sql, insert_into
 
@@ -238,27 +238,6 @@ class Lane:
         return None
 
     def _connect(self) -> Connection:
-        connection = self._open()
-        opened = Connection(connection, self._cursor(connection))
+        opened = open_connection(self._engine, self._busy_timeout)
         self._all.add(opened)
         return opened
-
-    def _cursor(self, connection: Any) -> Any:
-        if self.is_sqlite:
-            return connection.cursor()
-        from .libpq import Cursor  # psycopg takes 6 MiB, which a worker on SQLite need not have
-
-        return Cursor(connection)
-
-    def _open(self) -> Any:
-        dialect = self._engine.dialect
-        positional, keywords = dialect.create_connect_args(self._engine.url)
-        options = engines.engine_options(self._engine.url, self._busy_timeout)["connect_args"]
-        if self.is_sqlite:
-            options |= {"check_same_thread": False}  # close_all comes from another thread
-        else:
-            options |= {"autocommit": True}
-        connection = dialect.loaded_dbapi.connect(*positional, **{**keywords, **options})
-        if self.is_sqlite:
-            engines.configure_sqlite(connection, self._busy_timeout)
-        return connection

@@ -1,7 +1,7 @@
-"""Numbers for whoever watches the server, in Prometheus' text format.
+"""Numbers for whoever watches the server.
 
 Every process of a server counts where each other can read it (`share`), and whichever is asked adds
-them all up (`exposition`). Without `share`, as in a command, a process counts for itself.
+them all up (see `exposition`). Without `share`, as in a command, a process counts for itself.
 Labels hold words of the program only: a path that no route knows is one label for all.
 """
 
@@ -11,9 +11,8 @@ import logging
 import os
 import shutil
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +20,10 @@ from .tally import Name, Tally, shared
 
 log = logging.getLogger("contactapp")
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 UNKNOWN = "unknown"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
-_HISTOGRAM = len(_BOUNDS) + 2  # the sum, then how many were in each bucket, and above all
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
+HISTOGRAM = len(BOUNDS) + 2  # the sum, then how many were in each bucket, and above all
 _FOLDER = "metrics"
 ENTITIES = ("contact", "note", "custom_field")  # of which there are views
 DELIVERED = ("delivered", "failed", "given_up", "gone", "cancelled")
@@ -161,23 +159,23 @@ def count_request(route: str, method: str, status: int, seconds: float) -> None:
     places = counts.requests.get(key)
     if places is None:
         counter = counts.place(("requests_total", route, method, f"{status // 100}xx"))
-        places = counter, counts.place(("request_seconds", route), _HISTOGRAM)
+        places = counter, counts.place(("request_seconds", route), HISTOGRAM)
         counts.requests[key] = places
     counter, histogram = places
     with counts.lock:
         numbers = counts.numbers
         numbers[counter] += 1
         numbers[histogram] += seconds
-        numbers[histogram + 1 + bisect_left(_BOUNDS, seconds)] += 1
+        numbers[histogram + 1 + bisect_left(BOUNDS, seconds)] += 1
 
 
 def count_wait(lock: str, seconds: float) -> None:
     """One write waited so long: `writer` for its turn to write at all, `stream` for its book."""
     counts = _counts
-    place = counts.place(("write_wait_seconds", lock), _HISTOGRAM)
+    place = counts.place(("write_wait_seconds", lock), HISTOGRAM)
     with counts.lock:
         counts.numbers[place] += seconds
-        counts.numbers[place + 1 + bisect_left(_BOUNDS, seconds)] += 1
+        counts.numbers[place + 1 + bisect_left(BOUNDS, seconds)] += 1
 
 
 def count_limited(limit: str) -> None:
@@ -228,65 +226,7 @@ def count_backup_failed() -> None:
     _counts.add("backup_failures_total")
 
 
-def exposition(found_now: Iterable[tuple[str, float]]) -> bytes:
-    """Everything counted, and what the scrape found out itself: (family, number)."""
+def counted() -> Iterable[tuple[Name, list[float]]]:
+    """What each process of the server has counted; without `share`, this one alone."""
     folder = _counts.folder
-    sums: dict[Name, list[float]] = {}
-    for name, numbers in _counts.tally if folder is None else shared(folder):
-        if _is_known(name, len(numbers)):
-            so_far = sums.get(name, [0.0] * len(numbers))
-            sums[name] = [a + b for a, b in zip(so_far, numbers, strict=True)]
-    sums |= {(name,): [number] for name, number in found_now}
-    for name in [name for name in sums if name[0] == "process_id"]:
-        pid = int(sums[name][0])
-        if pid == 0:  # its place is empty
-            del sums[name]
-        elif (size := _resident(pid)) is not None:
-            sums["resident_bytes", name[1]] = [size]
-    return "".join(_lines(sums)).encode()
-
-
-def _is_known(name: Name, size: int) -> bool:
-    """Not so for what another version counted, before the server was told to reload."""
-    family = FAMILIES.get(name[0])
-    if family is None or len(family.labels) != len(name) - 1:
-        return False
-    return size == (_HISTOGRAM if family.kind == "histogram" else 1)
-
-
-def _lines(sums: dict[Name, list[float]]) -> Iterator[str]:
-    for family, (kind, text, labels) in FAMILIES.items():
-        yield f"# HELP contactapp_{family} {text}\n# TYPE contactapp_{family} {kind}\n"
-        for name in sorted(name for name in sums if name[0] == family):
-            told = [f'{label}="{_escaped(v)}"' for label, v in zip(labels, name[1:], strict=True)]
-            if kind == "histogram":
-                yield from _histogram(family, told, sums[name])
-            else:
-                yield _line(family, told, sums[name][0])
-
-
-def _histogram(family: str, labels: list[str], numbers: list[float]) -> Iterator[str]:
-    total, *buckets = numbers
-    below = list(accumulate(buckets))
-    for bound, number in zip((*_BOUNDS, "+Inf"), below, strict=True):
-        yield _line(f"{family}_bucket", [*labels, f'le="{bound}"'], number)
-    yield _line(f"{family}_sum", labels, total)
-    yield _line(f"{family}_count", labels, below[-1])
-
-
-def _line(name: str, labels: list[str], number: float) -> str:
-    value = "+Inf" if number == float("inf") else repr(number)
-    return f"contactapp_{name}{'{' + ','.join(labels) + '}' if labels else ''} {value}\n"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _resident(pid: int) -> int | None:
-    """The bytes that a process has in memory; None where the system does not tell, or it ended."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return _counts.tally if folder is None else shared(folder)

@@ -14,8 +14,8 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from .bodies import MULTIPART
 from .errors import BadRequest, InvalidFields, TooLarge, UnsupportedMediaType
-from .incoming import MULTIPART
 from .strict_json import is_storable
 
 _AT_ONCE = 2**16  # bytes read at a time

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from flask import Blueprint, Request, Response, current_app, request
 
-from . import metrics
 from .answers import answer_object
 from .auth import attempts, guard, hosts
+from .auth.credentials import bearer_token
 from .backup import shelf
 from .backup.scheduled import BACKUP
 from .config import is_loopback, settings
 from .database import Sql, database, lane
 from .engine import DatabaseFailure, warn_of_old_sqlite
 from .errors import NotFound
+from .exposition import CONTENT_TYPE, exposition
 from .http import unlimited
-from .jobs import service as jobs_service
+from .jobs import health
 from .startup import problems
 from .webhooks import service as webhooks
 
@@ -74,9 +75,9 @@ def _warnings(*, ready: bool) -> Iterator[str]:
 
 
 def _late_work() -> Iterator[str]:
-    if jobs_service.worker_is_silent():
+    if health.worker_is_silent():
         yield "no job worker was heard of for a minute, so mail waits: run `contactapp worker`"
-    backlog = jobs_service.backlog()
+    backlog = health.backlog()
     if backlog.lag > _LATE:
         yield f"the oldest job that is due has waited for {backlog.lag / 60:.0f} minutes"
     if settings().backup_hours:
@@ -90,7 +91,7 @@ def _late_work() -> Iterator[str]:
 
 def _late_backup() -> Iterator[str]:
     given = settings()
-    if jobs_service.is_failing(BACKUP):
+    if health.is_failing(BACKUP):
         yield ("the last scheduled backup failed, or was killed: see the job worker's log")
     age = shelf.age_seconds(given.instance_path)
     if age is not None and age > 2 * 3600 * given.backup_hours:
@@ -104,11 +105,11 @@ def numbers() -> Response:
     so that they do not learn that there is something to try tokens on."""
     if not (_knows_the_token(request) or _is_from_here(request)):
         raise NotFound()
-    return Response(metrics.exposition(_found_now()), content_type=metrics.CONTENT_TYPE)
+    return Response(exposition(_found_now()), content_type=CONTENT_TYPE)
 
 
 def _knows_the_token(asked: Request) -> bool:
-    token, given = settings().metrics_token, guard.bearer_token(asked)
+    token, given = settings().metrics_token, bearer_token(asked)
     return token is not None and hmac.compare_digest((given or "").encode(), token.encode())
 
 
@@ -127,7 +128,7 @@ def _is_from_here(asked: Request) -> bool:
 def _found_now() -> Iterator[tuple[str, float]]:
     """What the database and its files say; nothing about them where it is away."""
     try:
-        backlog, (webhook_lag, failing) = jobs_service.backlog(), webhooks.backlog()
+        backlog, (webhook_lag, failing) = health.backlog(), webhooks.backlog()
     except DatabaseFailure:
         yield "database_up", 0
         return
@@ -139,7 +140,7 @@ def _found_now() -> Iterator[tuple[str, float]]:
     yield "webhook_lag_seconds", webhook_lag
     yield "webhooks_failing", failing
     if settings().backup_hours:  # whichever worker, on whichever host, made it
-        yield "backup_failing", int(jobs_service.is_failing(BACKUP))
+        yield "backup_failing", int(health.is_failing(BACKUP))
     age = shelf.age_seconds(settings().instance_path)
     if age is not None:
         yield "backup_age_seconds", age

@@ -20,6 +20,7 @@ LEVELS = (
         "crypto",
         "database",
         "engine",
+        "exposition",
         "extensions",
         "held",
         "instance_lock",
@@ -46,6 +47,7 @@ LEVELS = (
     },
     {
         "answers",
+        "bodies",
         "envelope",
         "errors",
         "http",

@@ -3,6 +3,7 @@
 import pytest
 
 from contactapp import metrics, tally
+from contactapp.exposition import exposition
 from contactapp.tally import PLACES, Tally, shared
 from tests.support.processes import context
 
@@ -96,7 +97,7 @@ def test_a_full_disk_costs_the_sum_and_nothing_else(tmp_path, monkeypatch, caplo
     metrics.share(tmp_path / "metrics", "web-1")
     assert metrics._counts is before
     assert "cannot count over processes: OSError" in caplog.text
-    assert b"contactapp_views" in metrics.exposition([])
+    assert b"contactapp_views" in exposition([])
 
 
 def test_what_another_version_counted_is_passed_over(tmp_path, monkeypatch):
@@ -112,11 +113,11 @@ def test_what_another_version_counted_is_passed_over(tmp_path, monkeypatch):
     ):
         other.numbers[other.place(name, size)] = 4711
     metrics.count_request("/", "GET", 200, 0.2)
-    assert b"4711" not in metrics.exposition([])
+    assert b"4711" not in exposition([])
     metrics.gone(folder, "web-2")
-    assert b'process_id{process="web-1"}' in metrics.exposition([])
+    assert b'process_id{process="web-1"}' in exposition([])
     metrics.gone(folder, "web-1")
-    told = metrics.exposition([])
+    told = exposition([])
     assert b"process_id{" not in told
     assert b'requests_total{route="/",method="GET",status="2xx"} 1.0' in told
 
@@ -132,5 +133,5 @@ def test_a_server_starts_also_where_nothing_can_be_counted_in_files(tmp_path, mo
         "/metrics cannot count over processes: NotADirectoryError",
     ]
     metrics.count_limited("user")
-    assert b'contactapp_limited_total{limit="user"} 1' in metrics.exposition([])
+    assert b'contactapp_limited_total{limit="user"} 1' in exposition([])
     assert taken.read_text() == "somebody's own"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from .. import clock, idempotency
 from ..actor import Actor
@@ -56,25 +58,36 @@ _SOME_CHANGES = Sql(
     "DELETE FROM change WHERE stream_id = ? AND seq IN "
     "(SELECT seq FROM change WHERE stream_id = ? ORDER BY seq LIMIT ?)"
 )
-_OWNED = tuple(
-    Sql(f"DELETE FROM {table} WHERE user_id = ?")  # noqa: S608
-    for table in (
-        *("session", "api_token", "link", "known_place", "feed", "webhook", "job"),
-        *(
-            "book_member",
-            "data_entry",
-            "second_factor",
-            "recovery_code",
-            "idempotent_answer",
-            "ticket",
-        ),
-    )
+_OWNED_TABLES = (
+    "session",
+    "api_token",
+    "link",
+    "known_place",
+    "feed",
+    "webhook",
+    "job",
+    "book_member",
+    "data_entry",
+    "second_factor",
+    "recovery_code",
+    "idempotent_answer",
+    "ticket",
 )
+_OWNED = [Sql(f"DELETE FROM {table} WHERE user_id = ?") for table in _OWNED_TABLES]  # noqa: S608
 _DROP_BOOK = Sql("DELETE FROM book WHERE id = ?")
 _DROP_USER = Sql("DELETE FROM users WHERE id = ?")
 _DROP_STREAM = Sql("DELETE FROM stream WHERE id = ?")
 _DROP_KEY = Sql("DELETE FROM key WHERE id = ?")
 _CHECKPOINT = Sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class _Account(NamedTuple):
+    """An account that was shut, and the ids of what goes with it."""
+
+    user_id: int
+    books: list[int]
+    streams: list[int]
+    keys: list[int]
 
 
 def delete_account(actor: Actor, password: str) -> None:
@@ -142,48 +155,60 @@ def erase(job: Job) -> Effect | None:
     user = lane().one(_USER, (user_id,))
     if user is None:
         return None
-    erased.note(user[2])
+    stream_id, key_id, uid = user
+    erased.note(uid)
     books = lane().all(_BOOKS, (user_id,))
-    streams = [book[1] for book in books] + [user[0]]
-    for book_id, _, _ in books:
+    account = _Account(
+        user_id,
+        [book_id for book_id, _, _ in books],
+        [*(book_stream_id for _, book_stream_id, _ in books), stream_id],
+        [*(book_key_id for _, _, book_key_id in books), key_id],
+    )
+    _remove_most(job, account)
+    return partial(_remove_rest, account)
+
+
+def _remove_most(job: Job, account: _Account) -> None:
+    """Remove what there may be very many of, some in each transaction."""
+    for book_id in account.books:
         while erase_photos(book_id) or erase_imports(book_id):
             renew(job)
         for sql in (_SOME_NOTES, _SOME_CONTACTS, _SOME_FIELDS):
             while _remove(sql, (book_id, _BATCH)):
                 renew(job)
-    while erase_imports_by(user_id):
+    while erase_imports_by(account.user_id):
         renew(job)
     while webhooks.purge_some():
         renew(job)
-    while _remove(_SOME_DATA, (user_id, _BATCH)):
+    while _remove(_SOME_DATA, (account.user_id, _BATCH)):
         renew(job)
-    for stream_id in streams:
+    for stream_id in account.streams:
         retention.raise_floor(stream_id)
         while _remove(_SOME_CHANGES, (stream_id, stream_id, _BATCH)):
             renew(job)
 
-    def effect() -> None:
-        # Also what somebody added who was let in just before the account was shut.
-        for sql in _OWNED:
-            lane().run(sql, (user_id,))
-        for book_id, _, _ in books:
-            lane().run(_TAKE_BACK, (book_id,))
-            feeds.forget_book(book_id)
-            webhooks.forget_book(book_id)
-            forget_book(book_id)
-            operations.forget_book(book_id)
-            forget_imports(book_id)
-            lane().run(_DROP_BOOK, (book_id,))
-        lane().run(_DROP_USER, (user_id,))
-        for stream_id in streams:
-            lane().run(_DROP_STREAM, (stream_id,))
-            checkpoints.drop_all(stream_id)
-        for key_id in [book[2] for book in books] + [user[1]]:
-            lane().run(_DROP_KEY, (key_id,))
-        # What SQLite's log still holds of it goes with the next change.
-        enqueue("database.tidy")
 
-    return effect
+def _remove_rest(account: _Account) -> None:
+    """Remove what is left, also what somebody added who was let in just before the account was
+    shut, in the transaction that ends the job."""
+    for sql in _OWNED:
+        lane().run(sql, (account.user_id,))
+    for book_id in account.books:
+        lane().run(_TAKE_BACK, (book_id,))
+        feeds.forget_book(book_id)
+        webhooks.forget_book(book_id)
+        forget_book(book_id)
+        operations.forget_book(book_id)
+        forget_imports(book_id)
+        lane().run(_DROP_BOOK, (book_id,))
+    lane().run(_DROP_USER, (account.user_id,))
+    for stream_id in account.streams:
+        lane().run(_DROP_STREAM, (stream_id,))
+        checkpoints.drop_all(stream_id)
+    for key_id in account.keys:
+        lane().run(_DROP_KEY, (key_id,))
+    # What SQLite's log still holds of it goes with the next change.
+    enqueue("database.tidy")
 
 
 @write_transaction

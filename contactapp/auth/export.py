@@ -94,13 +94,8 @@ def _parts(actor: Actor) -> Iterator[bytes]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", _README)
-        archive.writestr("profile.json", orjson.dumps(show_user(actor.user_id), option=_PRETTY))
-        archive.writestr("sessions.json", orjson.dumps(list_sessions(actor), option=_PRETTY))
-        archive.writestr("feeds.json", orjson.dumps(export_feeds(actor), option=_PRETTY))
-        archive.writestr("webhooks.json", orjson.dumps(list_webhooks(actor), option=_PRETTY))
-        archive.writestr("tokens.json", orjson.dumps(list_tokens(actor), option=_PRETTY))
-        factor = status(actor.user_id)
-        archive.writestr("second_factor.json", orjson.dumps(factor, option=_PRETTY))
+        for name, shown in _short(actor):
+            archive.writestr(name, orjson.dumps(shown, option=_PRETTY))
         for path in picture_files(picture_token(actor.user_id)):
             archive.writestr(f"avatar/{path.name.rpartition('-')[2]}", path.read_bytes())
         yield sink.take()
@@ -112,19 +107,7 @@ def _parts(actor: Actor) -> Iterator[bytes]:
                 for part in parts:
                     entry.write(part)
                     yield sink.take()
-        for name, rows in (
-            ("contacts.json", export_contacts(actor.user_id)),
-            ("fields.json", export_definitions(actor.user_id)),
-            ("dismissed.json", export_dismissals(actor.user_id)),
-            ("notes.json", export_notes(actor.user_id)),
-            ("data.json", export_data(actor)),
-            ("changes.json", export_changes(actor.user_id)),
-            ("operations.json", export_operations(actor.user_id)),
-            ("deliveries.json", export_deliveries(actor.user_id)),
-            ("imports.json", export_imports(actor)),
-            ("import_rows.json", export_rows(actor)),
-            ("audit.json", trail.own_events(actor.user_id)),
-        ):
+        for name, rows in _long(actor):
             with archive.open(name, "w", force_zip64=True) as entry:
                 for part in _json_list(rows):
                     entry.write(part)
@@ -132,6 +115,31 @@ def _parts(actor: Actor) -> Iterator[bytes]:
                     if taken:
                         yield taken
     yield sink.take()
+
+
+def _short(actor: Actor) -> Iterator[tuple[str, Any]]:
+    """The files that are written at once."""
+    yield "profile.json", show_user(actor.user_id)
+    yield "sessions.json", list_sessions(actor)
+    yield "feeds.json", export_feeds(actor)
+    yield "webhooks.json", list_webhooks(actor)
+    yield "tokens.json", list_tokens(actor)
+    yield "second_factor.json", status(actor.user_id)
+
+
+def _long(actor: Actor) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
+    """The lists of which memory holds a few hundred rows."""
+    yield "contacts.json", export_contacts(actor.user_id)
+    yield "fields.json", export_definitions(actor.user_id)
+    yield "dismissed.json", export_dismissals(actor.user_id)
+    yield "notes.json", export_notes(actor.user_id)
+    yield "data.json", export_data(actor)
+    yield "changes.json", export_changes(actor.user_id)
+    yield "operations.json", export_operations(actor.user_id)
+    yield "deliveries.json", export_deliveries(actor.user_id)
+    yield "imports.json", export_imports(actor)
+    yield "import_rows.json", export_rows(actor)
+    yield "audit.json", trail.own_events(actor.user_id)
 
 
 def _json_list(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:

@@ -14,16 +14,16 @@ from flask import Flask, Request, Response, current_app, g, request
 from .. import clock, idempotency, metrics
 from ..actor import Actor
 from ..errors import BadRequest, Forbidden, TooManyRequests, Unauthenticated
-from ..incoming import MAX_ID, refuse_query
+from ..incoming import refuse_query
 from ..limits import Quota, Verdict, client_address, rate_limit_headers
-from . import actors, hosts, second_factor, tickets, tokens
+from . import actors, hosts, second_factor, tickets
 from .actors import Signed
-from .api_tokens import PREFIX, ApiClaims, claims_of
+from .api_tokens import ApiClaims
+from .credentials import TICKET, book_parameter, claims_in, find_ticket
 from .scopes import needed
 from .sessions import Client
 
 API = "/api/"
-_TICKET = "contactapp.ticket"
 
 
 def install(app: Flask) -> None:
@@ -69,32 +69,15 @@ def guard() -> Response | None:
     if host not in extensions["contactapp.hosts"] and not hosts.is_ours(app, host):
         raise BadRequest("unknown_host")
     if endpoint in extensions["contactapp.tickets"]:
-        _find_ticket(asked)
-    claims, refusal = _claims(asked)
+        find_ticket(asked)
+    claims, refusal = claims_in(asked)
     _count(app, asked, claims)
     if endpoint is None:
         return None  # Flask answers 404 and 405 itself
     if endpoint not in extensions["contactapp.public"]:
         if claims is None:
             raise refusal or Unauthenticated()
-        if isinstance(claims, ApiClaims):
-            _require_scope(app, asked, claims)
-        takes_book = endpoint in extensions["contactapp.books"]
-        book_id = _book_parameter(asked) if takes_book else None
-        if endpoint in extensions["contactapp.data"]:
-            actor = actors.with_own_data(app, asked, claims)
-        elif book_id is None and endpoint in extensions["contactapp.both"]:
-            actor = actors.with_both(app, asked, claims)
-        else:
-            actor = actors.with_book(app, asked, claims, book_id)
-        lacking = None
-        if actor.role == "admin" and app.extensions["contactapp.settings"].admin_second_factor:
-            actor, lacking = _as_admin(actor)
-        if _TICKET in asked.environ:
-            tickets.spend(asked.environ[_TICKET])
-        g.actor = actor
-        if endpoint in extensions["contactapp.admins"] and actor.role != "admin":
-            raise lacking or Forbidden()
+        _admit(app, asked, endpoint, claims)
     if (
         asked.query_string
         and asked.path.startswith(API)
@@ -106,6 +89,31 @@ def guard() -> Response | None:
         times = extensions["contactapp.keyed"][endpoint]
         return idempotency.answer_once(asked, g.actor, view, times)
     return None
+
+
+def _admit(app: Flask, asked: Request, endpoint: str, claims: Signed) -> None:
+    """Have the view know who asks (`g.actor`), where they may ask for this."""
+    if isinstance(claims, ApiClaims):
+        _require_scope(app, asked, claims)
+    actor, lacking = _actor(app, asked, endpoint, claims), None
+    if actor.role == "admin" and app.extensions["contactapp.settings"].admin_second_factor:
+        actor, lacking = _as_admin(actor)
+    if TICKET in asked.environ:
+        tickets.spend(asked.environ[TICKET])
+    g.actor = actor
+    if endpoint in app.extensions["contactapp.admins"] and actor.role != "admin":
+        raise lacking or Forbidden()
+
+
+def _actor(app: Flask, asked: Request, endpoint: str, claims: Signed) -> Actor:
+    """Who asks, and what the view reads: a book, one's data, or both."""
+    extensions = app.extensions
+    book_id = book_parameter(asked) if endpoint in extensions["contactapp.books"] else None
+    if endpoint in extensions["contactapp.data"]:
+        return actors.with_own_data(app, asked, claims)
+    if book_id is None and endpoint in extensions["contactapp.both"]:
+        return actors.with_both(app, asked, claims)
+    return actors.with_book(app, asked, claims, book_id)
 
 
 def _as_admin(actor: Actor) -> tuple[Actor, Forbidden | None]:
@@ -132,21 +140,9 @@ def _require_scope(app: Flask, asked: Request, claims: ApiClaims) -> None:
     raise Forbidden("insufficient_scope", detail, headers=headers, scope=scope)
 
 
-def bearer_token(asked: Request) -> str | None:
-    """The token of the Authorization header, or None. A doubled `Bearer` is forgiven: people paste
-    the whole header into forms that add their own."""
-    header = asked.environ.get("HTTP_AUTHORIZATION")
-    if not header:
-        return None
-    words = header.split()
-    while words and words[0].lower() == "bearer":
-        del words[0]
-    return words[0] if len(words) == 1 and header[:7].lower() == "bearer " else ""
-
-
 def caller() -> Actor | None:
     """Who asks on a public route, where a live access token of a session says so."""
-    claims, _ = _claims(request)
+    claims, _ = claims_in(request)
     if claims is None or isinstance(claims, ApiClaims):
         return None
     with suppress(Unauthenticated):
@@ -159,7 +155,7 @@ def actor_again() -> Actor:
     state of the book, and of the data beside one's own, is today's too. Raises Unauthenticated or
     NotFound."""
     claims = came_by()
-    book_id = _book_parameter(request)
+    book_id = book_parameter(request)
     if book_id is None:
         return actors.with_both(current_app, request, claims)
     return actors.with_book(current_app, request, claims, book_id)
@@ -167,7 +163,7 @@ def actor_again() -> Actor:
 
 def came_by() -> Signed:
     """What the actor of this request came by."""
-    claims, refusal = _claims(request)
+    claims, refusal = claims_in(request)
     if claims is None:
         raise refusal or Unauthenticated()
     return claims
@@ -175,38 +171,8 @@ def came_by() -> Signed:
 
 def claimed_user_id() -> int | None:
     """Whose token came with this request, whether or not its session still lives."""
-    claims, _ = _claims(request)
+    claims, _ = claims_in(request)
     return claims and claims.user_id
-
-
-def _claims(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
-    token = bearer_token(asked)
-    if token is None:
-        return _claims_of_ticket(asked)
-    if token.startswith(PREFIX):
-        found = claims_of(token)
-        return found, None if found else Unauthenticated("invalid_token")
-    try:
-        return tokens.verify(token, "access"), None
-    except Unauthenticated as error:
-        return None, error
-
-
-def _find_ticket(asked: Request) -> None:
-    """Keep the ticket of a request that brings one in the place of a token. No two ways at once
-    (RFC 6750 §2): beside a token it is not looked at."""
-    given = asked.args.getlist("ticket")
-    if len(given) == 1 and bearer_token(asked) is None:
-        asked.environ[_TICKET] = tickets.find(given[0], _book_parameter(asked))
-
-
-def _claims_of_ticket(asked: Request) -> tuple[Signed | None, Unauthenticated | None]:
-    if _TICKET not in asked.environ:
-        return None, None
-    ticket: tickets.Ticket | None = asked.environ[_TICKET]
-    if ticket is None or not ticket.is_live:
-        return None, Unauthenticated("invalid_token")
-    return ticket.signed, None
 
 
 def _count(app: Flask, asked: Request, claims: Signed | None) -> None:
@@ -244,18 +210,3 @@ def client() -> Client:
     """Where this request comes from."""
     agent = request.headers.get("User-Agent")
     return Client(agent, address(), request.environ["contactapp.request_id"])
-
-
-def _book_parameter(asked: Request) -> int | None:
-    query = asked.query_string
-    if b"book" not in query and b"%" not in query:  # any name may come percent-encoded
-        return None
-    given = asked.args.getlist("book")
-    if not given:
-        return None
-    if len(given) > 1:
-        raise BadRequest("repeated_parameter", "book came more than once.", parameter="book")
-    text = given[0]
-    if text.isascii() and text.isdigit() and len(text) <= 17 and 0 < int(text) <= MAX_ID:
-        return int(text)
-    return None  # the view's own query schema names what is wrong with it

@@ -7,16 +7,18 @@ from typing import Any
 from flask import Response, request
 
 from ..answers import JSON, answer_object, no_content
+from ..bodies import read_json
 from ..errors import InvalidFields
 from ..http import Blueprint, actor, public, request_id
-from ..incoming import loaded, read_json
+from ..incoming import loaded
 from ..paging import Pager, answer_page
 from ..shapes import Paging
 from ..users.routes import own_account
 from ..users.schemas import User
 from . import recovery, service, sessions
 from .allowances import mailing, registering
-from .guard import bearer_token, caller, client
+from .credentials import bearer_token
+from .guard import caller, client
 from .schemas import (
     Address,
     EmailChange,

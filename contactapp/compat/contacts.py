@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
-from flask import Response, request
+from flask import Response
 
-from ..answers import answer_object, conditional, expected_version, own_path, version_tag
+from ..answers import answer_object, conditional, expected_version, location, version_tag
 from ..contacts import service
 from ..contacts.birthdays import BirthdayPage
 from ..contacts.listing import Page
@@ -80,9 +80,7 @@ def list_birthdays(asked: dict[str, Any]) -> Response:
 def create_contact(sent: dict[str, Any]) -> Response:
     """Add a contact"""
     stored = service.create_contact(actor(), actor().book, patch_of({}, sent))
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    location = f"{own_path(asked).rstrip('/')}/{stored.meta.id}"
-    return _contact(stored, 201, {"Location": location})
+    return _contact(stored, 201, location(stored.meta.id))
 
 
 @scoped("contacts")

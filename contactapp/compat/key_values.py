@@ -19,11 +19,12 @@ from ..auth import service as auth
 from ..auth.allowances import registering
 from ..auth.guard import client
 from ..auth.schemas import SignInForm, proof_of
+from ..bodies import FORM, MULTIPART, read_form, read_json
 from ..data import service as data
 from ..data.entry import checked_key
 from ..errors import BadRequest, InvalidFields, NotFound
 from ..http import actor, own_data, public, request_id, scoped
-from ..incoming import FORM, MULTIPART, loaded, path_text, read_form, read_json
+from ..incoming import loaded, path_text
 from .key_value_errors import in_envelope
 from .key_value_registration import checked_registration
 from .system import System

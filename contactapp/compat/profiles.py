@@ -11,9 +11,9 @@ from ..auth import recovery, service
 from ..auth.allowances import mailing, registering
 from ..auth.guard import client
 from ..auth.schemas import Address, PasswordReset, Registration, SignIn, SignInForm, proof_of
+from ..bodies import read_file
 from ..config import settings
 from ..http import actor, public, request_id
-from ..incoming import read_file
 from ..pages.account import press, show
 from ..users import avatars
 from ..users.service import show_user

@@ -10,8 +10,9 @@ from flask import Blueprint, Flask, request
 from marshmallow import EXCLUDE, Schema
 
 from ..answers import JSON
+from ..bodies import read_form, read_json
 from ..errors import BadRequest
-from ..incoming import loaded, parsed_query, read_form, read_json
+from ..incoming import loaded, parsed_query
 from ..problems import Renderer, render_as
 
 _SECRETS = frozenset({"password", "new_password", "current_password", "otp", "code"})

@@ -12,7 +12,7 @@ from ..books.service import definitions
 from ..changes.service import ChangeLog
 from ..crypto import Cipher
 from ..custom_fields.values import Defined
-from ..database import write_transaction
+from ..database import Undone, told_if_undone, write_transaction
 from ..errors import AppError, FieldError, Forbidden, InvalidFields, TooLarge
 from ..incoming import loaded
 from ..keyring import keyring
@@ -51,14 +51,6 @@ class Item(NamedTuple):
 Done = Held | Stored | AppError | None  # created, updated, refused, deleted
 
 
-class _Undone(Exception):
-    """Carries the answer out of a transaction that must not be kept."""
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
-        super().__init__()
-
-
 def run_bulk(
     actor: Actor, book: Book, operations: list[dict[str, Any]], *, atomic: bool, dry_run: bool
 ) -> dict[str, Any]:
@@ -69,12 +61,10 @@ def run_bulk(
     cipher = keyring().cipher(book.key_id)
     defined = definitions(book)
     checked = [_checked(cipher, book, defined, operation) for operation in operations]
-    try:
-        return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
-    except _Undone as undone:
-        return undone.told
+    return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
 
 
+@told_if_undone
 @write_transaction
 def _run(
     actor: Actor, book: Book, checked: list[Item], *, atomic: bool, dry_run: bool
@@ -100,7 +90,7 @@ def _run(
         operations_service.end(log)
     items = [_shown(index, result) for index, result in enumerate(done)]
     if dry_run:
-        raise _Undone({"items": items, "operation_id": None})
+        raise Undone({"items": items, "operation_id": None})
     return {"items": items, "operation_id": operation_id}
 
 

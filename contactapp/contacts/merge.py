@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
-from ..database import write_transaction
+from ..database import Undone, told_if_undone, write_transaction
 from ..errors import FieldError, InvalidFields, NotFound, PreconditionFailed
 from ..notes.service import move_notes
 from ..operations.service import begin, end
@@ -24,14 +24,6 @@ class Merge(NamedTuple):
     operation_id: int | None
 
 
-class _Undone(Exception):
-    """Carries the answer out of a transaction that must not be kept."""
-
-    def __init__(self, made: Merge) -> None:
-        self.made = made
-        super().__init__()
-
-
 def merge_contacts(
     actor: Actor,
     book: Book,
@@ -45,12 +37,10 @@ def merge_contacts(
     moved to it, and they go into the trash. `wanted` is a parsed `merge_schemas.MergeInput`. Raises
     NotFound, PreconditionFailed and InvalidFields, which name the sources by their places."""
     _check_ids(contact_id, wanted)
-    try:
-        return _merge(actor, book, contact_id, wanted, versions, dry_run=dry_run)
-    except _Undone as undone:
-        return undone.made
+    return _merge(actor, book, contact_id, wanted, versions, dry_run=dry_run)
 
 
+@told_if_undone
 @write_transaction
 def _merge(
     actor: Actor,
@@ -78,7 +68,7 @@ def _merge(
         many.write()
     end(log)
     if dry_run:
-        raise _Undone(Merge(survivor.stored, None))
+        raise Undone(Merge(survivor.stored, None))
     return Merge(survivor.stored, operation_id)
 
 

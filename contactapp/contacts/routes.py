@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from ..answers import (
     answer_object,
     conditional,
     expected_version,
+    location,
     no_content,
-    own_path,
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
@@ -86,10 +86,7 @@ def create_contact(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     own, `GET /users/me` tells how many these are.
     """
     stored = service.create_contact(actor(), actor().book, fields)
-    book = f"?book={query['book']}" if "book" in query else ""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    location = f"{own_path(asked).rstrip('/')}/{stored.meta.id}{book}"
-    return _contact(stored, 201, {"Location": location})
+    return _contact(stored, 201, location(stored.meta.id, query.get("book")))
 
 
 @contacts.route("/contacts/<id:contact_id>")

@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from ..answers import (
     answer_object,
     conditional,
     expected_version,
     in_path,
-    own_path,
+    location,
     version_tag,
 )
 from ..http import Blueprint, actor, versioned
@@ -60,11 +60,8 @@ def list_custom_fields(query: dict[str, Any]) -> Response:
 def create_custom_field(fields: dict[str, Any], query: dict[str, Any]) -> Response:
     """Give a custom field a type; 409 where it has one"""
     made = service.create_definition(actor(), actor().book, fields)
-    book = f"?book={query['book']}" if "book" in query else ""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    location = f"{own_path(asked).rstrip('/')}/{in_path(made.definition.key)}{book}"
-    headers = {"ETag": _tag(made), "Location": location}
-    return answer_object(made.shown(), 201, headers)
+    where = location(in_path(made.definition.key), query.get("book"))
+    return answer_object(made.shown(), 201, {"ETag": _tag(made), **where})
 
 
 @custom_fields.route("/custom-fields/<key:key>")

@@ -16,9 +16,9 @@ from ..answers import (
     expected_version,
     in_path,
     list_tag,
+    location,
     no_content,
     not_modified,
-    own_path,
     precondition,
     version_tag,
 )
@@ -75,9 +75,7 @@ def list_data_entries(query: dict[str, Any]) -> Response:
 def create_data_entry(fields: dict[str, Any]) -> Response:
     """Add an entry; 409 where the key has one"""
     stored = service.create_entry(actor(), **fields)
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    location = f"{own_path(asked).rstrip('/')}/{in_path(stored.entry.meta.key)}"
-    return _entry(stored, {"Location": location})
+    return _entry(stored, location(in_path(stored.entry.meta.key)))
 
 
 @data.route("/data/<key:key>")

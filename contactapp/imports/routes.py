@@ -8,11 +8,12 @@ import orjson
 from flask import Response, stream_with_context
 
 from ..answers import answer_object, conditional, list_tag
+from ..bodies import MULTIPART
 from ..config import settings
 from ..exchange.service import ENDINGS, MEDIA_TYPES
 from ..extensions import limiter
 from ..http import Blueprint, actor, large_body
-from ..incoming import MULTIPART, loaded
+from ..incoming import loaded
 from ..limits import limit_text
 from ..multipart import read_upload
 from ..paging import answer_page

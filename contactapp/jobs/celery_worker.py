@@ -17,7 +17,7 @@ from flask import Flask
 
 from .. import logs
 from ..config import Settings
-from . import service, wake_ups
+from . import health, service, wake_ups
 from .service import LastWord
 from .wake_ups import DO, SCAN, SCAN_SECONDS, SCANS
 from .worker import BEAT_SECONDS, Handler, do, guarded
@@ -76,8 +76,8 @@ class CeleryWorker:
             do(job, self._handlers, self._last_words)
 
     def _scan(self) -> None:
-        if service.worker_is_silent(int(1000 * BEAT_SECONDS)):
-            service.seen("celery")
+        if health.worker_is_silent(int(1000 * BEAT_SECONDS)):
+            health.seen("celery")
             service.schedule(self._periods)
         found = service.due(_LONGEST)
         if not found:

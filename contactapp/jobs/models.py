@@ -17,7 +17,7 @@ class Job(Model):
     `kind` names the function that does it, `ref` the row it is about. A pending job may be claimed
     from `next_at` on: for one that a worker holds, by the token `lease`, that is when the lease
     ends. A job with a `period` (milliseconds) is due again after each time. What lies further ahead
-    than any pause was written by a clock that was ahead, and is due (see `service.seen`). `error`
+    than any pause was written by a clock that was ahead, and is due (see `health.seen`). `error`
     is the last failure's class, never what it says. Deleting a user deletes their jobs.
     """
 

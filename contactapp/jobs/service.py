@@ -8,7 +8,6 @@ crash.
 
 from __future__ import annotations
 
-import math
 import random
 import uuid
 from collections.abc import Callable
@@ -24,8 +23,8 @@ from ..errors import NotFound
 ATTEMPTS = 8
 LEASE_MS = 60_000  # a job that needs longer renews it
 KEPT_MS = 7 * 86_400_000  # a done job stays to be looked at
-SILENT_MS = 60_000  # after that a worker counts as gone
-_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 1_000, 600_000
+LONGEST_PAUSE_MS = 600_000
+_FIRST_PAUSE_MS = 1_000
 
 _DUE = Sql(
     "SELECT id FROM job WHERE status = 'pending' AND next_at <= ? ORDER BY next_at, id LIMIT ?"
@@ -64,26 +63,6 @@ _PERIODIC = Sql(
     "VALUES (?, ?, 'pending', 0, ?, ?, ?) "
     "ON CONFLICT (kind) WHERE period IS NOT NULL DO UPDATE SET period = excluded.period"
 )
-_SEEN = Sql(
-    "INSERT INTO worker (uid, seen_at) VALUES (?, ?) "
-    "ON CONFLICT (uid) DO UPDATE SET seen_at = excluded.seen_at"
-)
-_NOT_SO_LATE = Sql(
-    "UPDATE job SET next_at = ? WHERE status = 'pending' AND next_at > ? "
-    "AND next_at - coalesce(period, 0) > ?"
-)
-_GONE = Sql("DELETE FROM worker WHERE uid = ? OR seen_at < ?")
-_BACKLOG = Sql(
-    "SELECT (SELECT min(next_at) FROM job WHERE status = 'pending'), "
-    "(SELECT count(*) FROM job WHERE status = 'pending'), "
-    "(SELECT count(*) FROM job WHERE status = 'dead'), "
-    "(SELECT max(seen_at) FROM worker WHERE seen_at <= ?)"
-)
-# Who is killed says nothing; but the job was claimed again.
-_FAILING = Sql(
-    "SELECT error IS NOT NULL OR attempts > 1 FROM job WHERE kind = ? AND period IS NOT NULL"
-)
-_LAST_SEEN = Sql("SELECT max(seen_at) FROM worker WHERE seen_at <= ?")
 
 
 Effect = Callable[[], Any]
@@ -118,16 +97,6 @@ class Listed(NamedTuple):
 LastWord = Callable[[Job], None]
 
 
-class Backlog(NamedTuple):
-    """What waits: the seconds that the oldest due job is overdue, how many jobs are pending and
-    dead, and the seconds since a worker was heard of, infinite where there is none."""
-
-    lag: float
-    pending: int
-    dead: int
-    silence: float
-
-
 class LeaseLost(Exception):
     """Somebody else has the job by now, or it is gone."""
 
@@ -136,7 +105,7 @@ def enqueue(
     kind: str, ref: int | None = None, user_id: int | None = None, at: int | None = None
 ) -> int:
     """Add a job to the running transaction; it is done after the commit, never if that fails.
-    `at`: not before that, which is ten minutes ahead at most (see `seen`)."""
+    `at`: not before that, which is ten minutes ahead at most (see `health.seen`)."""
     now = clock.now_ms()
     row = {
         "kind": kind,
@@ -220,7 +189,7 @@ def fail(job: Job, error: BaseException, last_word: LastWord | None = None) -> b
 def pause_ms(attempts: int) -> int:
     """How long to wait after so many attempts: 1 s doubled each time to 10 min, and up to a
     quarter less, so that what failed together does not come back together."""
-    longest = min(_FIRST_PAUSE_MS << min(attempts - 1, 20), _LONGEST_PAUSE_MS)
+    longest = min(_FIRST_PAUSE_MS << min(attempts - 1, 20), LONGEST_PAUSE_MS)
     return int(longest * random.uniform(0.75, 1.0))
 
 
@@ -259,41 +228,3 @@ def schedule(periods: dict[str, int]) -> None:
     now = clock.now_ms()
     for kind, period in periods.items():
         lane().run(_PERIODIC, (kind, period, now, now, now))
-
-
-@write_transaction
-def seen(uid: str) -> None:
-    """Say that a worker is alive; and have what would be due later than after the longest pause
-    due now: a clock that was ahead wrote it, and its hour would have to pass once more."""
-    now = clock.now_ms()
-    lane().run(_SEEN, (uid, now))
-    lane().run(_NOT_SO_LATE, (now, now + _LONGEST_PAUSE_MS, now + _LONGEST_PAUSE_MS))
-
-
-@write_transaction
-def gone(uid: str) -> None:
-    """Forget a worker that stops, and those that ended without a word long ago."""
-    lane().run(_GONE, (uid, clock.now_ms() - 10 * SILENT_MS))
-
-
-def backlog() -> Backlog:
-    """The state of the queue."""
-    now = clock.now_ms()
-    oldest, pending, dead, seen_at = lane().one(_BACKLOG, (now + SILENT_MS,))
-    lag = 0 if oldest is None else max(0, now - oldest) / 1000
-    silence = math.inf if seen_at is None else max(0, now - seen_at) / 1000
-    return Backlog(lag, pending, dead, silence)
-
-
-def is_failing(kind: str) -> bool:
-    """Whether a periodic job failed when it was tried last, or killed whoever tried it."""
-    row = lane().one(_FAILING, (kind,))
-    return row is not None and bool(row[0])
-
-
-def worker_is_silent(milliseconds: int = SILENT_MS) -> bool:
-    """Whether no worker has been heard of for so long. What was said by a clock that was ahead
-    says nothing."""
-    now = clock.now_ms()
-    [last] = lane().one(_LAST_SEEN, (now + SILENT_MS,))
-    return last is None or last < now - milliseconds

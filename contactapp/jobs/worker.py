@@ -13,7 +13,7 @@ from typing import TypeVar
 from flask import Flask
 
 from .. import metrics
-from . import service
+from . import health, service
 from .service import ATTEMPTS, Effect, Job, LastWord, LeaseLost
 
 R = TypeVar("R")
@@ -90,7 +90,7 @@ class JobWorker:
             self.stop()
             for thread in workers:
                 thread.join()
-        guarded(self._app, lambda: service.gone(self.uid))
+        guarded(self._app, lambda: health.gone(self.uid))
 
     def stop(self) -> None:
         """Have `run` return; also from a signal handler."""
@@ -101,7 +101,7 @@ class JobWorker:
         while not self._stopping.is_set() and alive():
             if beats <= 0:
                 beats = BEAT_SECONDS
-                guarded(self._app, lambda: service.seen(self.uid))
+                guarded(self._app, lambda: health.seen(self.uid))
             self._stopping.wait(1.0)
             beats -= 1.0
 

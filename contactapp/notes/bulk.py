@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..actor import Actor, Book
 from ..changes.service import ChangeLog
-from ..database import write_transaction
+from ..database import Undone, told_if_undone, write_transaction
 from ..errors import AppError, FieldError, InvalidFields, TooLarge
 from ..incoming import loaded
 from ..operations import service as operations_service
@@ -31,14 +31,6 @@ class Item(NamedTuple):
 Done = service.Stored | AppError | None  # written, refused, deleted
 
 
-class _Undone(Exception):
-    """Carries the answer out of a transaction that must not be kept."""
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
-        super().__init__()
-
-
 def run_bulk(
     actor: Actor, book: Book, operations: list[dict[str, Any]], *, atomic: bool, dry_run: bool
 ) -> dict[str, Any]:
@@ -46,12 +38,10 @@ def run_bulk(
     InvalidFields where one of an `atomic` call cannot be done, naming all of those; then none is.
     """
     checked = [_checked(operation) for operation in operations]
-    try:
-        return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
-    except _Undone as undone:
-        return undone.told
+    return _run(actor, book, checked, atomic=atomic, dry_run=dry_run)
 
 
+@told_if_undone
 @write_transaction
 def _run(
     actor: Actor, book: Book, checked: list[Item], *, atomic: bool, dry_run: bool
@@ -70,7 +60,7 @@ def _run(
         for i, (item, result) in enumerate(zip(checked, done, strict=True))
     ]
     if dry_run:
-        raise _Undone({"items": items, "operation_id": None})
+        raise Undone({"items": items, "operation_id": None})
     return {"items": items, "operation_id": operation_id}
 
 

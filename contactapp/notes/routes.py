@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from ..answers import (
     answer,
@@ -13,8 +13,8 @@ from ..answers import (
     conditional,
     expected_version,
     list_tag,
+    location,
     no_content,
-    own_path,
     version_tag,
 )
 from ..changes.schemas import HistoryPage, HistoryQuery, Revert
@@ -87,10 +87,7 @@ def create_contact_note(fields: dict[str, Any], query: dict[str, Any], contact_i
 
 def _created(contact_id: int, fields: dict[str, Any], query: dict[str, Any]) -> Response:
     stored = service.create_note(actor(), actor().book, contact_id, fields["body"])
-    book = f"?book={query['book']}" if "book" in query else ""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    location = f"{own_path(asked).rstrip('/')}/{stored.meta.id}{book}"
-    return _note(stored, 201, {"Location": location})
+    return _note(stored, 201, location(stored.meta.id, query.get("book")))
 
 
 @notes.route("/notes/bulk", methods=["POST"])

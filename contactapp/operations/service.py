@@ -147,8 +147,12 @@ def get_operation(book: Book, operation_id: int) -> dict[str, Any]:
     return _shown(book, *row)
 
 
-def _shown(
-    book: Book,
+def _shown(book: Book, *row: Any) -> dict[str, Any]:
+    *about, intact = row
+    return {**_told(*about), "can_undo": bool(intact) and book.writable}
+
+
+def _told(
     id_: int,
     kind: Kind,
     count: int,
@@ -157,7 +161,6 @@ def _shown(
     undoes: int | None,
     undone_at: int | None,
     undone_by: int | None,
-    intact: int,
 ) -> dict[str, Any]:
     return {
         "id": id_,
@@ -168,7 +171,6 @@ def _shown(
         "undoes": undoes,
         "undone_at": None if undone_at is None else clock.rfc3339(undone_at),
         "undone_by": undone_by,
-        "can_undo": bool(intact) and book.writable,
     }
 
 
@@ -176,18 +178,8 @@ def export_operations(owner_id: int) -> Iterator[dict[str, Any]]:
     """Every operation in a user's books that is kept, by id."""
     last = 0
     while rows := lane().all(_EXPORTED, (owner_id, last, _EXPORTED_AT_ONCE)):
-        for last, book_id, kind, count, at, actor_id, undoes, undone_at, undone_by in rows:
-            yield {
-                "id": last,
-                "book_id": book_id,
-                "kind": kind,
-                "count": count,
-                "at": clock.rfc3339(at),
-                "actor_id": actor_id,
-                "undoes": undoes,
-                "undone_at": None if undone_at is None else clock.rfc3339(undone_at),
-                "undone_by": undone_by,
-            }
+        for last, book_id, *about in rows:
+            yield {"id": last, "book_id": book_id, **_told(last, *about)}
 
 
 @write_transaction

@@ -13,9 +13,9 @@ from flask import Blueprint, Response, abort, render_template, request
 from ..auth import recovery
 from ..auth.allowances import mailing
 from ..auth.guard import caller, client
+from ..bodies import read_form
 from ..errors import AppError
 from ..http import public
-from ..incoming import read_form
 
 account = Blueprint("account", __name__, template_folder="templates")
 

@@ -15,9 +15,9 @@ from ..answers import (
     no_content,
     version_tag,
 )
+from ..bodies import file_body, read_file
 from ..config import settings
 from ..http import Blueprint, actor, versioned
-from ..incoming import file_body, read_file
 from . import avatars, service
 from .schemas import Avatar, ProfilePatch, User
 

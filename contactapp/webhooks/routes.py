@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from ..answers import (
     answer,
@@ -13,8 +13,8 @@ from ..answers import (
     conditional,
     expected_version,
     list_tag,
+    location,
     no_content,
-    own_path,
     version_tag,
 )
 from ..http import Blueprint, actor, versioned
@@ -59,8 +59,7 @@ def list_webhooks(query: dict[str, Any]) -> Response:
 def create_webhook(fields: dict[str, Any], _query: dict[str, Any]) -> Response:
     """Have an address told of the changes of the book; its secret is in the answer"""
     made = service.create_webhook(actor(), fields)
-    headers = {"Location": _below(str(made["id"]))}
-    return answer_object(made, 201, headers)
+    return answer_object(made, 201, location(made["id"]))
 
 
 @webhooks.route("/webhooks/<id:webhook_id>")
@@ -104,8 +103,8 @@ def rotate_webhook_secret(webhook_id: int) -> Response:
 def test_webhook(webhook_id: int) -> Response:
     """Send a webhook a message that tells of nothing"""
     made = service.try_webhook(actor(), webhook_id)
-    path = own_path(_asked()).rstrip("/").removesuffix("/test")
-    return answer_object(made, 202, {"Location": f"{path}/deliveries/{made['id']}"})
+    where = location(f"deliveries/{made['id']}", instead_of="/test")
+    return answer_object(made, 202, where)
 
 
 @webhooks.route("/webhooks/<id:webhook_id>/deliveries")
@@ -129,11 +128,3 @@ def get_webhook_delivery(webhook_id: int, delivery_id: int) -> Response:
 def replay_webhook_delivery(webhook_id: int, delivery_id: int) -> Response:
     """Send a message again, with its former id, whatever became of it"""
     return answer_object(service.replay(actor(), webhook_id, delivery_id), 202)
-
-
-def _below(name: str) -> str:
-    return f"{own_path(_asked()).rstrip('/')}/{name}"
-
-
-def _asked() -> Any:
-    return request._get_current_object()  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import pytest
 from contactapp import clock
 from contactapp.backup import shelf
 from contactapp.backup.archive import Reader
+from contactapp.jobs import health
 from contactapp.jobs import service as jobs
 from contactapp.jobs.worker import do
 from contactapp.worker import HANDLERS, HOUR, periods
@@ -144,7 +145,7 @@ def test_pruning_spares_the_newest_that_is_whole_and_the_one_just_made(scheduled
     assert shelf.prune(instance, 2) == older
     assert shelf.newest_first(instance) == [cut, spoilt, whole]
     later(monkeypatch, -2 * DAY_MS)  # as those were made by a clock that was ahead
-    jobs.seen("worker")
+    health.seen("worker")
     work()
     assert shelf.newest_first(instance)[:2] == [cut, spoilt]
     [now] = shelf.newest_first(instance)[2:]

@@ -12,6 +12,7 @@ from contactapp import clock, create_app, metrics
 from contactapp.config import load
 from contactapp.database import database, write_transaction
 from contactapp.engine import DatabaseBusy, sqlite3
+from contactapp.jobs import health
 from contactapp.jobs import service as jobs_service
 from contactapp.jobs.worker import do
 from contactapp.metrics import METHODS, UNKNOWN
@@ -352,14 +353,14 @@ def test_the_lag_grows_while_no_worker_works_and_falls_when_one_did(new_app, eng
     monkeypatch.setattr(clock, "now_ms", lambda: now)
     assert [read(app)(name) for name in QUEUE] == [0, 0, math.inf]
     with app.app_context():
-        jobs_service.seen("a" * 32)
+        health.seen("a" * 32)
         for _ in range(50):
             enqueued("mail.verify")
     assert [read(app)(name) for name in QUEUE] == [0, 50, 0]
     monkeypatch.setattr(clock, "now_ms", lambda: now + 90_500)
     assert [read(app)(name) for name in QUEUE] == [90.5, 50, 90.5]
     with app.app_context():
-        jobs_service.seen("a" * 32)
+        health.seen("a" * 32)
         held = [jobs_service.claim() for _ in range(50)]
         assert [read(app)(name) for name in QUEUE] == [0, 50, 0]  # all are being done
         for job in held:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from contactapp import clock, create_app, startup
 from contactapp.config import load
 from contactapp.database import database, write_transaction
+from contactapp.jobs import health
 from contactapp.jobs import service as jobs_service
 from tests.conftest import FAST
 
@@ -135,7 +136,7 @@ def _base64(value):
 def test_an_old_sqlite_is_a_warning_and_no_reason_to_stop(new_app, monkeypatch):
     app = new_app("sqlite")
     with app.app_context():
-        jobs_service.seen("a" * 32)
+        health.seen("a" * 32)
     client = app.test_client()
     assert "warnings" not in client.get("/readyz").json
     monkeypatch.setattr("contactapp.engine.SAFE_SQLITE", (99, 0, 0))
@@ -157,7 +158,7 @@ def queued(new_app, engine):
     """An application with a worker that was heard of just now; its context is pushed."""
     app = new_app(engine)
     with app.app_context():
-        jobs_service.seen("a" * 32)
+        health.seen("a" * 32)
         yield app
 
 
@@ -167,10 +168,10 @@ def test_an_overdue_job_is_a_warning_after_five_minutes(queued, monkeypatch):
     assert warnings(queued) == []
     now = clock.now_ms()
     monkeypatch.setattr(clock, "now_ms", lambda: now + 299_000)
-    jobs_service.seen("a" * 32)
+    health.seen("a" * 32)
     assert warnings(queued) == []
     monkeypatch.setattr(clock, "now_ms", lambda: now + 900_000)
-    jobs_service.seen("a" * 32)
+    health.seen("a" * 32)
     assert warnings(queued) == ["the oldest job that is due has waited for 15 minutes"]
     jobs_service.finish(jobs_service.claim())
     assert warnings(queued) == []

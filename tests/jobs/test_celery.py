@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from contactapp.database import Sql, lane
-from contactapp.jobs import service, wake_ups
+from contactapp.jobs import health, service, wake_ups
 from contactapp.jobs.wake_ups import JOBS, SCANS, new_celery
 from tests.jobs.conftest import add, length, state
 from tests.jobs.test_worker import settings_of, until, workers_of
@@ -64,7 +64,7 @@ def test_mail_waits_for_a_worker_of_celery_s_and_is_then_sent(
         assert (job.kind, job.status, job.attempts) == ("mail.verify", "pending", 0)
         until(lambda: length(broker, JOBS) == 1)
         assert workers_of(server) == []
-        assert service.worker_is_silent()
+        assert health.worker_is_silent()
         # Without beat: only the wake-up can have told it.
         worker = celery(settings_with(app, broker), "worker", "-c", "1")
         until(lambda: is_done(job.id))
@@ -77,9 +77,9 @@ def test_mail_waits_for_a_worker_of_celery_s_and_is_then_sent(
 def test_beat_has_what_is_due_again_and_again_done_and_says_that_a_worker_lives(
     brokered, broker, celery
 ):
-    assert service.worker_is_silent()
+    assert health.worker_is_silent()
     celery(settings_with(brokered, broker), *WITH_BEAT)
-    until(lambda: not service.worker_is_silent())
+    until(lambda: not health.worker_is_silent())
     until(lambda: {job.kind for job in service.list_jobs()} >= {"audit.chain", "purge"})
     until(lambda: lane().one(Sql("SELECT max(next_at - created_at) FROM job"))[0] >= 3_600_000)
 

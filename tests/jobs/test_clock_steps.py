@@ -2,7 +2,7 @@
 
 import pytest
 
-from contactapp.jobs import service
+from contactapp.jobs import health, service
 from tests.jobs.conftest import add, state
 
 HOUR = 3600
@@ -16,7 +16,7 @@ def test_a_job_that_a_clock_ahead_put_off_is_due_at_the_next_sign_of_life(queue,
     in_time = add()
     service.finish(service.claim())
     assert (state(in_time)[0], service.claim()) == ("done", None)
-    service.seen("a" * 32)
+    health.seen("a" * 32)
     claimed = service.claim()
     assert claimed.id == late
     service.finish(claimed)
@@ -30,7 +30,7 @@ def test_a_lease_of_a_clock_ahead_does_not_outlive_its_worker_by_an_hour(queue, 
     lost = service.claim()
     time.pass_(-HOUR)
     assert service.claim() is None
-    service.seen("a" * 32)
+    health.seen("a" * 32)
     again = service.claim()
     assert (again.id, again.attempts) == (job_id, 2)
     with pytest.raises(service.LeaseLost):
@@ -51,7 +51,7 @@ def test_no_pause_and_no_lease_is_cut_short(queue, time):
     for job in iter(service.claim, None):
         if job.id != held:
             service.fail(job, ValueError()) if job.kind == "failing" else service.finish(job)
-    service.seen("a" * 32)
+    health.seen("a" * 32)
     assert service.claim() is None
 
 
@@ -61,7 +61,7 @@ def test_what_comes_again_comes_again_after_the_clock_was_set_back(queue, time):
     service.schedule({"hourly": HOUR * 1000})
     service.finish(service.claim())
     time.pass_(-HOUR)
-    service.seen("a" * 32)
+    health.seen("a" * 32)
     assert service.claim().kind == "hourly"
 
 
@@ -79,9 +79,9 @@ def test_a_clock_set_forward_takes_a_job_from_its_worker_and_does_it_once(queue,
 # DU-5
 def test_a_worker_of_a_clock_ahead_counts_as_gone_when_it_is(queue, time):
     time.pass_(HOUR)
-    service.seen("a" * 32)
-    assert not service.worker_is_silent()
+    health.seen("a" * 32)
+    assert not health.worker_is_silent()
     time.pass_(-HOUR)
-    assert service.worker_is_silent()
-    service.seen("a" * 32)
-    assert not service.worker_is_silent()
+    assert health.worker_is_silent()
+    health.seen("a" * 32)
+    assert not health.worker_is_silent()

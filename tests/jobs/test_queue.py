@@ -4,7 +4,7 @@ import pytest
 
 from contactapp.database import Sql, lane, write_transaction
 from contactapp.errors import NotFound
-from contactapp.jobs import service
+from contactapp.jobs import health, service
 from tests.jobs.conftest import add, state
 
 TOUCH = Sql("UPDATE users SET version = version + 1 WHERE id = -1")
@@ -161,15 +161,15 @@ def test_what_was_done_a_week_ago_is_deleted(queue, time):
 
 
 def test_workers_are_silent_a_minute_after_their_last_word(queue, time):
-    assert service.worker_is_silent()
-    service.seen("a" * 32)
+    assert health.worker_is_silent()
+    health.seen("a" * 32)
     time.pass_(60)
-    assert not service.worker_is_silent()
+    assert not health.worker_is_silent()
     time.pass_(1)
-    assert service.worker_is_silent()
-    service.seen("b" * 32)
-    service.gone("b" * 32)
-    assert service.worker_is_silent()
+    assert health.worker_is_silent()
+    health.seen("b" * 32)
+    health.gone("b" * 32)
+    assert health.worker_is_silent()
 
 
 def test_an_idle_queue_takes_no_lock(queue, engine):

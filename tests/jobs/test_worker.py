@@ -7,7 +7,7 @@ import time as real
 
 import pytest
 
-from contactapp.jobs import service
+from contactapp.jobs import health, service
 from contactapp.jobs.worker import JobWorker
 from tests.jobs.conftest import add, state
 from tests.support.command import CONTACTAPP, contactapp, finish, let_go, poised, start
@@ -98,11 +98,11 @@ def test_a_kind_that_nobody_knows_fails_and_is_tried_again(queue, working):
 
 
 def test_a_worker_says_that_it_is_alive_and_that_it_goes(queue, working):
-    assert service.worker_is_silent()
+    assert health.worker_is_silent()
     worker = working({})
-    until(lambda: not service.worker_is_silent())
+    until(lambda: not health.worker_is_silent())
     worker.stop()
-    until(service.worker_is_silent)
+    until(health.worker_is_silent)
 
 
 def test_a_stopped_worker_finishes_what_it_began_and_begins_nothing(queue, working):
@@ -119,7 +119,7 @@ def test_a_stopped_worker_finishes_what_it_began_and_begins_nothing(queue, worki
     worker.stop()
     go_on.set()
     until(lambda: state(first)[0] == "done")
-    until(service.worker_is_silent)
+    until(health.worker_is_silent)
     assert state(second) == ("pending", 0, None)
 
 
@@ -195,7 +195,7 @@ def test_gunicorn_keeps_one_worker_beside_it(engine, new_server, new_app):
     server = new_server(engine, JOB_WORKER="true")
     app = new_app(engine, database=server.database, INSTANCE_PATH=str(server.instance))
     with app.app_context():
-        until(lambda: not service.worker_is_silent())
+        until(lambda: not health.worker_is_silent())
         [first] = workers_of(server)
         os.kill(first, signal.SIGKILL)
         until(lambda: workers_of(server) not in ([], [first]))

@@ -7,7 +7,7 @@ import pytest
 
 from contactapp import clock
 from contactapp.database import Sql, lane
-from contactapp.jobs.service import worker_is_silent
+from contactapp.jobs.health import worker_is_silent
 from tests.support.cast import PASSWORD, Person
 from tests.support.command import CONTACTAPP, finish, start
 from tests.support.post import PostOffice

@@ -271,7 +271,7 @@ def test_a_file_that_cannot_be_opened_leaves_the_turn_free(queue, monkeypatch):
         raise own.engine.dialect.loaded_dbapi.OperationalError("disk I/O error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(own.lane, "_open", refuse)
+        broken.setattr(own.lane, "_connect", refuse)
         queue.write("first")
         queue.join()
     assert isinstance(queue.outcomes["first"], Exception)

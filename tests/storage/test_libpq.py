@@ -5,7 +5,6 @@ import pytest
 
 from contactapp.database import Sql, lane
 from contactapp.engine import DatabaseUnavailable, failure_of
-from contactapp.libpq import Cursor
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 VALUES = (None, True, False, 0, -(2**53), 1.5, "", "O'Neil % $1 ? \\ é 名", b"\0\xff", b"")
@@ -64,15 +63,15 @@ def test_it_says_how_many_rows_a_statement_touched(cursor):
 # DU-5
 def test_a_connection_that_the_server_ended_is_told_as_lost(app):
     with app.app_context():
-        connection = lane()._open()
-    cursor = Cursor(connection)
+        opened = lane()._connect()
+    cursor = opened.cursor
     [(pid,)] = cursor.execute("SELECT pg_backend_pid()").fetchall()
     with app.app_context():
         lane().one(Sql("SELECT pg_terminate_backend(?, 5000)"), (pid,))
     for _ in range(2):  # the first finds its end in the answer, the second no connection
         with pytest.raises(psycopg.OperationalError):
             cursor.execute("SELECT 1")
-    connection.close()
+    opened.close()
 
 
 # DU-5

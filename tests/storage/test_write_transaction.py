@@ -350,7 +350,7 @@ def test_a_writer_that_cannot_open_the_file_says_so(app, monkeypatch, tmp_path):
     before, own = streams(), database()
     with monkeypatch.context() as away:
         away.setattr(own.writer, "_connection", None)
-        away.setattr(own.lane, "_open", lambda: driver.connect(f"{tmp_path}/absent/x.db"))
+        away.setattr(own.lane, "_connect", lambda: driver.connect(f"{tmp_path}/absent/x.db"))
         with pytest.raises(DatabaseUnavailable):
             add()
     add()

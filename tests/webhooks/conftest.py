@@ -134,6 +134,7 @@ def hook(person, receiver, book=None, **fields):
     url = receiver if isinstance(receiver, str) else receiver.url
     answer = person.post(f"/webhooks{query}", json={"url": url, **fields})
     assert answer.status_code == 201, answer.text
+    assert answer.headers["Location"] == f"/api/v1/webhooks/{answer.json['id']}"
     return answer.json
 
 
