@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Response, stream_with_context
 
-from ..answers import answer_object, conditional, list_tag
+from ..answers import answer_object, conditional, list_tag, location
 from ..bodies import MULTIPART
 from ..config import settings
 from ..exchange.service import ENDINGS, MEDIA_TYPES
@@ -127,7 +127,8 @@ def get_import(query: dict[str, Any], import_id: int) -> Response:
 @imports.alt_response(202, schema=ImportWithRows, description="It is being done, see Location")
 def commit_import(asked: dict[str, Any], query: dict[str, Any], import_id: int) -> Response:
     """Do what was previewed, each row as `decisions` say, the others by `on_duplicate`"""
-    return _answer(service.commit_import(actor(), import_id, asked), query)
+    done = service.commit_import(actor(), import_id, asked)
+    return _answer(done, query, instead_of=f"/{import_id}/commit")
 
 
 @imports.route("/imports/<id:import_id>/cancel", methods=["POST"])
@@ -154,10 +155,8 @@ def get_rejected_rows(_query: dict[str, Any], import_id: int) -> Response:
     return answer
 
 
-def _answer(shown: service.Shown, query: dict[str, Any]) -> Response:
+def _answer(shown: service.Shown, query: dict[str, Any], instead_of: str = "") -> Response:
     found = service.with_rows(actor().book, shown.one, _FIRST)
     if shown.is_done:
         return answer_object(found)
-    book = f"?book={query['book']}" if "book" in query else ""
-    location = f"/api/v1/imports/{shown.one.id}{book}"
-    return answer_object(found, 202, {"Location": location})
+    return answer_object(found, 202, location(shown.one.id, query.get("book"), instead_of))

@@ -18,11 +18,11 @@ _PENDING = Sql("SELECT id FROM job WHERE kind = 'import.run' AND status = 'pendi
 
 def send(person, data, query="", name="contacts.vcf", **form):
     """POST a file."""
-    headers = form.pop("headers", None)
+    options = {name: form.pop(name, None) for name in ("headers", "environ_overrides")}
     # The client's own encoder puts a large file into one on the disk.
     boundary, body = encode_multipart({**form, "file": FileStorage(BytesIO(data), name)})
     kind = f"multipart/form-data; boundary={boundary}"
-    return person.post(f"/imports{query}", data=body, content_type=kind, headers=headers)
+    return person.post(f"/imports{query}", data=body, content_type=kind, **options)
 
 
 def sent(person, data, *arguments, **form):

@@ -71,6 +71,15 @@ def test_a_large_file_is_done_by_a_job_and_undone_as_one(owner):
     assert book_state(owner)[2:] == (0, 0)
 
 
+def test_both_say_where_it_is_under_the_path_that_they_came_by(owner):
+    mounted = {"environ_overrides": {"SCRIPT_NAME": "/people"}}
+    tried = send(owner, FILE, mode="preview", **mounted)
+    assert tried.headers["Location"] == f"/people/api/v1/imports/{tried.json['id']}"
+    work(owner.app)
+    done = owner.post(f"/imports/{tried.json['id']}/commit", json={}, **mounted)
+    assert (done.status_code, done.headers["Location"]) == (202, tried.headers["Location"])
+
+
 def test_a_file_of_many_photos_is_large_too(owner, monkeypatch):
     monkeypatch.setattr(service, "SMALL_PHOTOS", 1)
     photo = {"PHOTO;ENCODING=b;TYPE=PNG": "bm9uZQ=="}
