@@ -102,6 +102,16 @@ def _constraint_of(error: BaseException | None) -> str:
     return str(error).rpartition(": ")[2]
 
 
+# A PostgreSQL that a cut network hides is given up after half a minute. By what Linux does unasked,
+# a thread with a statement there would wait for 15 minutes, and one that only listens for 2 hours.
+_SILENCE = {
+    "keepalives_idle": 15,  # seconds, as the next one
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+
+
 def engine_options(url: URL, busy_timeout_seconds: int) -> dict[str, Any]:
     """The keyword arguments of create_engine for this database. Parameters are hidden from error
     texts, which go to the log."""
@@ -117,6 +127,7 @@ def engine_options(url: URL, busy_timeout_seconds: int) -> dict[str, Any]:
         "hide_parameters": True,
         "pool_pre_ping": True,
         "connect_args": {
+            **{name: most for name, most in _SILENCE.items() if name not in url.query},
             "connect_timeout": 5,
             # Those of the URL, such as a search_path, are not forgotten.
             "options": f"{url.query.get('options', '')} -c timezone=UTC "

@@ -38,9 +38,9 @@ _PAUSE = 0.25  # seconds between two looks
 
 def changes_since(
     actor: Actor, query: dict[str, Any], again: Callable[[], Actor]
-) -> tuple[dict[str, Any], bool]:
-    """The feed after the query's cursor (a parsed `schemas.ChangesQuery`), and whether there was no
-    place to wait. `again` lets the actor in anew, or raises.
+) -> tuple[dict[str, Any], bytes, bool]:
+    """The feed after the query's cursor (a parsed `schemas.ChangesQuery`), the state that it tells
+    of, and whether there was no place to wait. `again` lets the actor in anew, or raises.
 
     Raises BadRequest for what is no cursor of this feed, Gone for one that cannot be continued.
     """
@@ -53,7 +53,8 @@ def changes_since(
         except Busy:
             full = True
     next_cursor = cursor.sealed(actor, page.told)
-    return {"items": page.items, "next_cursor": next_cursor, "has_more": page.has_more}, full
+    found = {"items": page.items, "next_cursor": next_cursor, "has_more": page.has_more}
+    return found, page.state(), full
 
 
 def _waited(page: Page, query: dict[str, Any], again: Callable[[], Actor]) -> Page:

@@ -45,11 +45,13 @@ _HEADERS = {"X-Accel-Buffering": "no"}  # else nginx waits until it has some kil
 @changes.response(200, ChangeFeed)
 def list_changes(query: dict[str, Any]) -> Response:
     """List what was changed, in that order, or wait for it"""
-    found, full = feed.changes_since(actor(), query, actor_again)
+    who = actor()
+    found, state, full = feed.changes_since(who, query, actor_again)
     if full:
         come_back_after(feed.RETRY_AFTER)
-    body = orjson.dumps(found)
-    return conditional(list_tag(b"changes", body), lambda: body)
+    # Not the bytes, of which there may be megabytes; the cursor among them is the user's own.
+    tag = list_tag(b"changes", state, request.query_string, b"%d" % who.user_id)
+    return conditional(tag, lambda: orjson.dumps(found))
 
 
 @changes.route("/changes/stream")

@@ -37,7 +37,7 @@ def shown_after(entity: str, text: bytes) -> orjson.Fragment | None:
     """What a change left, as JSON: cut out of its sealed text, which has it last, for reading both
     cards and writing one again is most of what a page of the feed would cost."""
     start = _start_of_after(text) if text.endswith(b"}}") else None
-    if start is not None and not (entity == "contact" and (_PHOTO in text or _VCARD in text)):
+    if start is not None and not (entity == "contact" and _has_hidden(text)):
         return orjson.Fragment(text[start:-1])
     after = shown_fields(entity, orjson.loads(text)["after"])
     return None if after is None else kept_json(after)
@@ -49,3 +49,9 @@ def _start_of_after(text: bytes) -> int | None:
         return len(_CREATED) - 1
     # A datum's value may have such a key too, but the change's own is always there.
     return text.index(_AFTER) + len(_AFTER) - 1 if text.count(_AFTER) == 1 else None
+
+
+def _has_hidden(text: bytes) -> bool:
+    """Whether a card may have fields that are told otherwise. `rfind` takes half of what `in`
+    does, which would be a quarter of the whole."""
+    return text.rfind(_PHOTO) >= 0 or text.rfind(_VCARD) >= 0

@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, text
 
 from contactapp import engine as engines
 from contactapp import startup
+from contactapp.connection import open_connection
 from contactapp.database import Sql, database, lane, write_transaction
 
 PRAGMAS = {
@@ -94,6 +95,20 @@ def test_the_reading_connection_of_each_thread_is_durable(app, engine):
     for thread in threads:
         thread.join()
     assert found == [list(expected(engine).values())] * 4
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("wish", "most"), [({}, "30000"), ({"tcp_user_timeout": "7"}, "7")])
+def test_a_server_that_fell_silent_is_given_up(app, wish, most):
+    url = app.config["SQLALCHEMY_DATABASE_URI"].update_query_dict(wish)
+    bound = create_engine(url, **engines.engine_options(url, 5))
+    pooled, own = bound.raw_connection(), open_connection(bound, 5)
+    for driver in (pooled.driver_connection, own.connection):
+        told = driver.info.get_parameters()
+        assert (told["tcp_user_timeout"], told["keepalives_idle"]) == (most, "15")
+    own.close()
+    pooled.close()
+    bound.dispose()
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
