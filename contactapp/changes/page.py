@@ -12,7 +12,7 @@ from ..actor import Actor, Book
 from ..database import Sql, lane
 from ..errors import NotFound
 from .cursor import Told
-from .part import AT, Part, Position, items, read
+from .part import AT, SEALED, Part, Position, items, read
 
 _DATA = Sql(
     "SELECT 0, u.id, u.key_id, u.stream_id, s.seq, s.head, 'owner' FROM users u "
@@ -33,7 +33,9 @@ class Page(NamedTuple):
     def state(self) -> bytes:
         """What the changes are told from, besides the request: which is where each stream was read
         to, by the head that covers all before, and what of it was erased since."""
-        erased = (b"%d" % (row[-1] is None) for part in self.parts.values() for row in part.rows)
+        erased = (
+            b"%d" % (row[SEALED] is None) for part in self.parts.values() for row in part.rows
+        )
         heads = (b"%d|%b|" % position for position in self.told if position is not None)
         return b"".join((*heads, b"%d|" % self.has_more, *erased))
 

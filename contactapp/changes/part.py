@@ -17,8 +17,6 @@ from .chain import GENESIS
 from .service import ENTITIES, SHOWN
 from .shown import shown_after
 
-AT = 7  # where a row has its time
-_SIZE, _STATE = 5, 6  # where a row read here has the change's length, and how much is before it
 _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types than were asked for
 
 # One statement sees one state of the database: the stream's, the head of the cursor's own row and
@@ -27,17 +25,19 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 # Asked for by its number, not taken from the row beside it: between values that it knows, either
 # engine looks in the index, and does not go through the whole stream.
 _AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
-_COLUMNS = (
-    *("seq", "head", "entity", "op", "entity_id", "version", "changed_fields", "at", "actor_id"),
-    *("request_id", "sealed"),
-)
+# A row of the state, whose number is less than any, and then the changes. They are put together in
+# their order and not joined: PostgreSQL takes the index of that order, also when it plans while the
+# table is all but empty and each index looks as good to it.
 _PART = (
-    "SELECT s.seq, s.head, s.floor, "  # noqa: S608
-    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "  # once, what is joined often
-    f"(SELECT head FROM change WHERE stream_id = ? AND seq = {_AFTER} + ?), {{}}, "
-    f"{', '.join(f'd.{name}' for name in _COLUMNS[:-1])}, {{}} FROM stream s "
-    "LEFT JOIN {} WHERE s.id = ? ORDER BY d.seq LIMIT ?"
+    f"SELECT -1, s.head, NULL, NULL, NULL, s.seq, s.floor, NULL, NULL, NULL, NULL, "  # noqa: S608
+    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "
+    f"(SELECT head FROM change WHERE stream_id = ? AND seq = {_AFTER} + ?) "
+    "FROM stream s WHERE s.id = ? UNION ALL "
+    "SELECT d.seq, d.head, {}, d.entity, d.op, d.entity_id, d.version, d.changed_fields, d.at, "
+    "d.actor_id, d.request_id, {}, NULL FROM {} ORDER BY 1 LIMIT ?"
 )
+AT, SEALED = 8, 11  # where a row has its time, and what is sealed
+_SIZE, _SEQ, _FLOOR, _KNOWN, _LOOKED_AT = 2, 5, 6, 11, 12  # the latter four of the state
 _FOUND = f"d.stream_id = ? AND d.seq > {_AFTER} AND d.seq <= {_AFTER} + ?"
 # Nearly always: all that was found, unless one is so long that all might be more than an answer has
 # room for. Adding up their lengths takes a tenth of a page's time, and rows of a subquery would be
@@ -45,7 +45,7 @@ _FOUND = f"d.stream_id = ? AND d.seq > {_AFTER} AND d.seq <= {_AFTER} + ?"
 _SHORT = _PART.format(
     "length(d.sealed)",
     "CASE WHEN length(d.sealed) <= ? THEN d.sealed END",
-    f"change d ON {_FOUND}{{}}",
+    f"change d WHERE {_FOUND}{{}}",
 )
 # `found`: how many there would be if the answer had room for them.
 _LONG = _PART.format(
@@ -53,11 +53,12 @@ _LONG = _PART.format(
     "d.sealed",
     "(SELECT p.seq, count(*) OVER () AS found, sum(p.size) OVER (ORDER BY p.seq) - p.size AS above "  # noqa: S608
     f"FROM (SELECT d.seq, coalesce(length(d.sealed), 0) AS size FROM change d WHERE {_FOUND}{{}} "
-    "ORDER BY d.seq LIMIT ?) p) k ON k.above < ? "
-    "LEFT JOIN change d ON d.stream_id = s.id AND d.seq = k.seq",
+    "ORDER BY d.seq LIMIT ?) p) k JOIN change d ON d.stream_id = ? AND d.seq = k.seq "
+    "WHERE k.above < ?",
 )
 _ONE = Sql(
-    f"SELECT {', '.join(_COLUMNS)} FROM change "  # noqa: S608
+    "SELECT seq, head, NULL, entity, op, entity_id, version, changed_fields, at, actor_id, "
+    "request_id, sealed, NULL FROM change "
     "WHERE stream_id = ? AND seq = ? AND seq > (SELECT floor FROM stream WHERE id = ?)"
 )
 
@@ -94,35 +95,37 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int,
     is too old or not of this history, or NotFound."""
     span = _LOOKED_THROUGH if types else limit  # numbers have no gaps
     after = since.seq if since else 0
-    rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
-    if not rows:  # the book was erased since the actor was let in
-        raise NotFound()
-    seq, head, floor, known, looked_at, _ = rows[0][:_STATE]
-    state = end = Position(seq, head)
+    state, rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
+    now = end = Position(state[_SEQ], state[1])
     if since is not None:
-        _check(since, state, floor, known)
-    found = [row[_STATE:] for row in rows[:limit] if count]
-    if count and count > len(found):
-        end = Position(*found[-1][:2])
-    elif looked_at is not None:
-        end = Position(max(after, floor) + span, looked_at)
-    return Part(book, since, found, end, end != state)
+        _check(since, now, state[_FLOOR], state[_KNOWN])
+    rows = rows[:limit]
+    if count > len(rows):
+        end = Position(*rows[-1][:2])
+    elif state[_LOOKED_AT] is not None:
+        end = Position(max(after, state[_FLOOR]) + span, state[_LOOKED_AT])
+    return Part(book, since, rows, end, end != now)
 
 
 def _found(
     id_: int, seq: int, span: int, types: frozenset[str], limit: int, room: int
-) -> tuple[list[tuple[Any, ...]], int]:
-    """Rows of the stream's state and a change each, or one without a change, and how many changes
-    there would be if an answer had room for them, up to one more than the limit."""
+) -> tuple[tuple[Any, ...], list[tuple[Any, ...]], int]:
+    """The row of the stream's state, those of changes, and how many of these there would be if an
+    answer had room for them, up to one more than the limit. Raises NotFound."""
     after, most = (seq, id_), limit + 1
-    state, found = (id_, seq, id_, *after, span), (id_, *after, *after, span)
+    state, found = (id_, seq, id_, *after, span, id_), (id_, *after, *after, span)
     short = room // most
-    rows = lane().all(_statement(_SHORT, types), (*state, short, *found, id_, most))
+    rows = lane().all(_statement(_SHORT, types), (*state, short, *found, most + 1))
+    if not rows:  # the book was erased since the actor was let in
+        raise NotFound()
+    first, *rows = rows
     if any(row[_SIZE] is not None and row[_SIZE] > short for row in rows):
-        part = (*found, most, room)
-        rows = lane().all(_statement(_LONG, types), (*state, *part, id_, most))
-        return rows, rows[0][_SIZE] or 0 if rows else 0
-    return rows, sum(row[_STATE] is not None for row in rows)
+        part = (*found, most, id_, room)
+        first, *rows = lane().all(_statement(_LONG, types), (*state, *part, most + 1)) or [None]
+        if first is None:
+            raise NotFound()
+        return first, rows, rows[0][_SIZE] if rows else 0
+    return first, rows, len(rows)
 
 
 def _check(since: Position, state: Position, floor: int, known: bytes | None) -> None:
@@ -159,18 +162,18 @@ def _items(stream_id: int, key_id: int, rows: list[tuple[Any, ...]]) -> list[dic
     open_ = keyring().cipher(key_id).opener("change", "sealed", stream_id)
     found = []
     for row in rows:
-        seq, _, entity, op, entity_id, version, changed, at, actor_id, request_id, sealed = row
+        seq, _, _, entity, op, id_, version, changed, at, actor, request_id, sealed, _ = row
         text = open_(sealed, seq) if sealed else None
         found.append(
             {
                 "seq": seq,
                 "type": entity,
                 "op": SHOWN[op],
-                "id": entity_id,
+                "id": id_,
                 "version": version,
                 "changed_fields": changed.split(),
                 "at": clock.rfc3339(at),
-                "actor_id": actor_id,
+                "actor_id": actor,
                 "request_id": request_id,
                 "data": text and shown_after(entity, text),
             }

@@ -79,7 +79,7 @@ def test_a_part_is_what_a_plain_reading_gives(stream, floor):
                 position, since = None, 0
             found = part.read(book, position, *asked)
             told, end = plain(rows, floor, since, *asked)
-            assert {row[0]: len(row[-1] or b"") for row in found.rows} == told
+            assert {row[0]: len(row[part.SEALED] or b"") for row in found.rows} == told
             assert [item["seq"] for item in part.items(found)] == list(told)
             assert found.end == Position(end, heads[end])
             assert found.has_more == (end < LAST)
