@@ -4,6 +4,7 @@ its reader saw last."""
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,28 +18,26 @@ from .chain import GENESIS
 from .service import ENTITIES, SHOWN
 from .shown import shown_after
 
+_NUMBER = itemgetter(0)
 _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types than were asked for
 
-# One statement sees one state of the database: the stream's, the head of the cursor's own row and
+# One statement sees one state of the database: the stream's, the heads of the cursor's own row and
 # of the last one that is looked at, and the changes between them. Those up to the floor are gone or
 # about to be, but for the head of the one at the floor, by which a cursor there is checked.
-# Asked for by its number, not taken from the row beside it: between values that it knows, either
-# engine looks in the index, and does not go through the whole stream.
-_AFTER = "max(?, (SELECT floor FROM stream WHERE id = ?))"
-# A row of the state, whose number is less than any, and then the changes. They are put together in
-# their order and not joined: PostgreSQL takes the index of that order, also when it plans while the
-# table is all but empty and each index looks as good to it.
+# A row of the state, whose number is less than any, and then the changes. They are put together and
+# not joined, each with an order of its own: PostgreSQL takes the index of that order, also when it
+# plans while the table is all but empty and each index looks as good to it.
 _PART = (
-    f"SELECT -1, s.head, NULL, NULL, NULL, s.seq, s.floor, NULL, NULL, NULL, NULL, "  # noqa: S608
+    "SELECT -1, s.head, NULL, NULL, NULL, s.seq, s.floor, NULL, NULL, NULL, NULL, "
     "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "
-    f"(SELECT head FROM change WHERE stream_id = ? AND seq = {_AFTER} + ?) "
-    "FROM stream s WHERE s.id = ? UNION ALL "
+    "(SELECT head FROM change WHERE stream_id = ? AND seq = ?) "
+    "FROM stream s WHERE s.id = ? UNION ALL SELECT * FROM ("
     "SELECT d.seq, d.head, {}, d.entity, d.op, d.entity_id, d.version, d.changed_fields, d.at, "
-    "d.actor_id, d.request_id, {}, NULL FROM {} ORDER BY 1 LIMIT ?"
+    "d.actor_id, d.request_id, {}, CAST(NULL AS bytea) FROM {} ORDER BY d.seq LIMIT ?) found"
 )
 AT, SEALED = 8, 11  # where a row has its time, and what is sealed
 _SIZE, _SEQ, _FLOOR, _KNOWN, _LOOKED_AT = 2, 5, 6, 11, 12  # the latter four of the state
-_FOUND = f"d.stream_id = ? AND d.seq > {_AFTER} AND d.seq <= {_AFTER} + ?"
+_FOUND = "d.stream_id = ? AND d.seq > ? AND d.seq <= ?"
 # Nearly always: all that was found, unless one is so long that all might be more than an answer has
 # room for. Adding up their lengths takes a tenth of a page's time, and rows of a subquery would be
 # copied, which takes half of it.
@@ -96,6 +95,9 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int,
     span = _LOOKED_THROUGH if types else limit  # numbers have no gaps
     after = since.seq if since else 0
     state, rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
+    while since is None and state[_FLOOR] > after:  # only now is known what the oldest one is
+        after = state[_FLOOR]
+        state, rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
     now = end = Position(state[_SEQ], state[1])
     if since is not None:
         _check(since, now, state[_FLOOR], state[_KNOWN])
@@ -103,7 +105,7 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int,
     if count > len(rows):
         end = Position(*rows[-1][:2])
     elif state[_LOOKED_AT] is not None:
-        end = Position(max(after, state[_FLOOR]) + span, state[_LOOKED_AT])
+        end = Position(after + span, state[_LOOKED_AT])
     return Part(book, since, rows, end, end != now)
 
 
@@ -112,20 +114,22 @@ def _found(
 ) -> tuple[tuple[Any, ...], list[tuple[Any, ...]], int]:
     """The row of the stream's state, those of changes, and how many of these there would be if an
     answer had room for them, up to one more than the limit. Raises NotFound."""
-    after, most = (seq, id_), limit + 1
-    state, found = (id_, seq, id_, *after, span, id_), (id_, *after, *after, span)
-    short = room // most
-    rows = lane().all(_statement(_SHORT, types), (*state, short, *found, most + 1))
-    if not rows:  # the book was erased since the actor was let in
-        raise NotFound()
-    first, *rows = rows
+    most, short = limit + 1, room // (limit + 1)
+    state, found = (id_, seq, id_, seq + span, id_), (id_, seq, seq + span)
+    first, *rows = _rows(_statement(_SHORT, types), (*state, short, *found, most))
     if any(row[_SIZE] is not None and row[_SIZE] > short for row in rows):
         part = (*found, most, id_, room)
-        first, *rows = lane().all(_statement(_LONG, types), (*state, *part, most + 1)) or [None]
-        if first is None:
-            raise NotFound()
+        first, *rows = _rows(_statement(_LONG, types), (*state, *part, most))
         return first, rows, rows[0][_SIZE] if rows else 0
     return first, rows, len(rows)
+
+
+def _rows(sql: Sql, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    rows = lane().all(sql, parameters)
+    if not rows:  # the book was erased since the actor was let in
+        raise NotFound()
+    rows.sort(key=_NUMBER)  # as they come, though no engine promises it
+    return rows
 
 
 def _check(since: Position, state: Position, floor: int, known: bytes | None) -> None:
@@ -143,8 +147,7 @@ def _statement(part: str, types: frozenset[str]) -> Sql:
         for op, shown in SHOWN.items()
         if types & {entity, f"{entity}.{shown}"}
     ]
-    text = part.format(f" AND ({' OR '.join(wanted)})" if wanted else "")
-    return Sql(text, postgresql=text.replace("max(", "greatest("))
+    return Sql(part.format(f" AND ({' OR '.join(wanted)})" if wanted else ""))
 
 
 def items(part: Part) -> list[dict[str, Any]]:
