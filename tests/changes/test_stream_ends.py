@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 import time
 from contextlib import closing
 
@@ -106,24 +107,26 @@ def test_nobody_gets_all_places(cast, opened):
 
 def test_it_outlives_a_database_that_was_away(alice, opened, monkeypatch, caplog):
     """What others wrote meanwhile is told when it is back."""
-    parts, answers = opened(alice), iter([DatabaseUnavailable("away")] * 2)
+    parts, answers, gone = opened(alice), [DatabaseUnavailable("away")] * 2, threading.Event()
     parts.next()
     own = alice.app.extensions["contactapp.poller"]  # another application's may still be at work
     look = own._look
 
     def away():
-        for failure in answers:
-            raise failure
+        gone.set()
+        if answers:
+            raise answers.pop()
         look()
 
     monkeypatch.setattr(poller, "_AFTER_FAILURE", 0.01)
     monkeypatch.setattr(own, "_look", away)
     monkeypatch.setattr(own, "tell", lambda *_: None)  # as written by another process
+    assert gone.wait(30)  # it may have been looking just then
     contact, began = alice.contact(), time.monotonic()
     [change] = parts.next()
     assert change.data["id"] == contact["id"]
     assert time.monotonic() - began < stream.HEARTBEAT / 2
-    assert next(answers, None) is None
+    assert not answers
     told = [record for record in caplog.records if "streams of changes" in record.message]
     assert [record.levelname for record in told] == ["WARNING"]
 
