@@ -24,9 +24,9 @@ _LOOKED_THROUGH = 2000  # changes, for one answer, where most are of other types
 # One statement sees one state of the database: the stream's, the heads of the cursor's own row and
 # of the last one that is looked at, and the changes between them. Those up to the floor are gone or
 # about to be, but for the head of the one at the floor, by which a cursor there is checked.
-# A row of the state, whose number is less than any, and then the changes. They are put together and
-# not joined, each with an order of its own: PostgreSQL takes the index of that order, also when it
-# plans while the table is all but empty and each index looks as good to it.
+# A row of the state, whose number is less than any, and then the changes: joined, the state would
+# come again with each of them. Where PostgreSQL has planned while the table was all but empty, it
+# may go through the whole stream by another index, until it has analysed the table.
 _PART = (
     "SELECT -1, s.head, NULL, NULL, NULL, s.seq, s.floor, NULL, NULL, NULL, NULL, "
     "(SELECT head FROM change WHERE stream_id = ? AND seq = ?), "
