@@ -83,3 +83,21 @@ def test_a_part_is_what_a_plain_reading_gives(stream, floor):
             assert [item["seq"] for item in part.items(found)] == list(told)
             assert found.end == Position(end, heads[end])
             assert found.has_more == (end < LAST)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_changes_are_found_by_their_numbers_before_the_table_was_ever_analysed(stream):
+    """And not by what they are of, which goes through the whole stream."""
+    alice, _ = stream
+    with alice.app.app_context():
+        id_ = book_of(alice).stream_id
+        state, numbers = (id_, 1, 1, id_, LAST, LAST, id_), (id_, 0, LAST)
+        for sql, parameters in (
+            (part._statement(part._SHORT, frozenset()), (*state, 100, *numbers, LAST)),
+            (part._statement(part._LONG, frozenset()), (*state, *numbers, LAST, id_, 2**20, LAST)),
+            (part._ONE, (id_, 1, 1, id_)),
+        ):
+            plan = [step for (step,) in lane().all(Sql(f"EXPLAIN {sql.qmark}"), parameters)]
+            used = [step for step in plan if "Scan" in step and " on change" in step]
+            assert used
+            assert all("pk_change" in step for step in used), plan
