@@ -97,7 +97,21 @@ def test_changes_are_found_by_their_numbers_before_the_table_was_ever_analysed(s
             (part._statement(part._LONG, frozenset()), (*state, *numbers, LAST, id_, 2**20, LAST)),
             (part._ONE, (id_, 1, 1, id_)),
         ):
-            plan = [step for (step,) in lane().all(Sql(f"EXPLAIN {sql.qmark}"), parameters)]
+            asked = Sql("")
+            asked.numbered = f"EXPLAIN {sql.numbered}"
+            plan = [step for (step,) in lane().all(asked, parameters)]
             used = [step for step in plan if "Scan" in step and " on change" in step]
             assert used
             assert all("pk_change" in step for step in used), plan
+
+
+def test_one_change_is_itself_or_none(stream):
+    alice, _ = stream
+    purge(alice, 10)
+    with alice.app.app_context():
+        book = book_of(alice)
+        found = {n: part.item_at(book.stream_id, book.key_id, n) for n in (1, 9, 10, 11, LAST, 41)}
+    assert {n: item and item["seq"] for n, item in found.items()} == {
+        **{1: None, 9: None, 10: None, 41: None},
+        **{11: 11, LAST: LAST},
+    }
