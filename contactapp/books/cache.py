@@ -37,10 +37,12 @@ class Source:
         self.one_row = Sql(f"{rows} AND c.id = ?")
         # What became of a book since a view was made: its state and, row by row, the log from the
         # view's seq on, whose first row tells whether it is the view's head; rows as they are now.
-        # One statement sees one state of the database, and is one round trip.
+        # One statement sees one state of the database, and is one round trip. In its order, because
+        # PostgreSQL without statistics yet may go through the whole stream by another index.
         self.since = Sql(
             f"SELECT s.seq, s.head, s.floor, k.seq, k.head, k.entity, k.entity_id, {names} "  # noqa: S608
-            "FROM stream s LEFT JOIN change k ON k.stream_id = s.id AND k.seq >= ? "
+            "FROM stream s LEFT JOIN (SELECT seq, head, entity, entity_id FROM change "
+            "WHERE stream_id = ? AND seq >= ? ORDER BY seq) k ON TRUE "
             f"LEFT JOIN {table} c ON c.id = k.entity_id AND k.seq > ? AND k.entity = '{table}' "
             "AND c.book_id = ? AND c.deleted_at IS NULL WHERE s.id = ?"
         )
@@ -122,7 +124,8 @@ class ViewCache(Generic[R]):
         old = self._views.get(book.id)
         if old is None:
             return None
-        rows = self._lane.all(self._source.since, (old.seq, old.seq, book.id, book.stream_id))
+        id_ = book.stream_id
+        rows = self._lane.all(self._source.since, (id_, old.seq, old.seq, book.id, id_))
         if not rows:
             return None
         seq, head, floor = rows[0][:3]

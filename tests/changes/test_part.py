@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from contactapp.books.service import CONTACTS
 from contactapp.changes import part
 from contactapp.changes.chain import GENESIS
 from contactapp.changes.part import Position
@@ -96,6 +97,7 @@ def test_changes_are_found_by_their_numbers_before_the_table_was_ever_analysed(s
             (part._statement(part._SHORT, frozenset()), (*state, 100, *numbers, LAST)),
             (part._statement(part._LONG, frozenset()), (*state, *numbers, LAST, id_, 2**20, LAST)),
             (part._ONE, (id_, 1, 1, id_)),
+            (CONTACTS.since, (id_, 9, 9, 1, id_)),
         ):
             asked = Sql("")
             asked.numbered = f"EXPLAIN {sql.numbered}"
