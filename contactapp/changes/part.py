@@ -98,10 +98,11 @@ def read(book: Book, since: Position | None, types: tuple[str, ...], limit: int,
     is too old or not of this history, or NotFound."""
     span = _LOOKED_THROUGH if types else limit  # numbers have no gaps
     after = since.seq if since else 0
-    state, rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
-    while since is None and state[_FLOOR] > after:  # only now is known what the oldest one is
-        after = state[_FLOOR]
+    while True:
         state, rows, count = _found(book.stream_id, after, span, frozenset(types), limit, room)
+        if since is not None or state[_FLOOR] <= after:
+            break
+        after = state[_FLOOR]  # only now is known what the oldest one is
     now = end = Position(state[_SEQ], state[1])
     if since is not None:
         _check(since, now, state[_FLOOR], state[_KNOWN])
